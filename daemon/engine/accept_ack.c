@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The ACK field, RFC 9293 3.10.7.4 fifth check: what it acknowledges, what window it opens. */
+#include "engine/cc.h"
+
+/* RFC 5961 5.2: SND.UNA - MAX.SND.WND <= SEG.ACK <= SND.NXT (here: the highest ever sent). */
+static bool in_range(struct tcp_conn *conn, const struct arrival *a)
+{
+    struct seq ack = a->seg.ack;
+
+    if (seq_gt(ack, conn->snd.max)) {
+        conn->engine->counters.in_ack_unsent++;
+        engine_drop(conn->engine, conn, DROP_ACK_UNSENT, a->now);
+        reply_challenge(conn, a->now);
+        return false;
+    }
+    if (seq_lt(ack, seq_dec(conn->snd.una, conn->snd.wnd_max))) {
+        engine_drop(conn->engine, conn, DROP_ACK_OLD, a->now);
+        reply_challenge(conn, a->now);
+        return false;
+    }
+    return true;
+}
+
+/* RFC 5681 2: the five conditions (a) to (e). */
+static bool is_duplicate(const struct tcp_conn *conn, const struct arrival *a)
+{
+    const struct segment *seg = &a->seg;
+
+    return conn->sentq.count && !a->wire_len && !(seg->flags & (TCP_SYN | TCP_FIN)) &&
+           seq_eq(seg->ack, conn->snd.una) &&
+           (uint32_t)seg->wnd << conn->snd.wscale == conn->snd.wnd;
+}
+
+/* Move SND.UNA; returns the bytes of data newly acknowledged. */
+static uint32_t advance_una(struct tcp_conn *conn, struct seq ack, struct sent_acked *acked)
+{
+    uint32_t bytes = seq_len(conn->snd.una, ack);
+
+    if (seq_eq(conn->snd.una, conn->snd.iss))
+        bytes--; /* our SYN */
+    if (conn->snd.fin_sent && seq_eq(ack, conn->snd.max) && !conn->snd.fin_acked) {
+        conn->snd.fin_acked = true;
+        bytes--;
+    }
+    sentq_ack(&conn->sentq, ack, acked);
+    conn->snd.una = ack;
+    conn->snd.una_pos += bytes;
+    conn->snd.nxt = seq_max(conn->snd.nxt, ack);
+    conn->snd.small_end = seq_max(conn->snd.small_end, ack);
+    conn->snd.up = seq_max(conn->snd.up, ack);
+    return bytes;
+}
+
+/*
+ * RFC 6298 3 and RFC 7323 4: the time of the newest segment acknowledged, if it
+ * was sent once only; else what our own timestamp says, which no retransmission
+ * can confuse; else nothing (Karn).
+ */
+static void sample_rtt(struct tcp_conn *conn, const struct segment *seg,
+                       const struct sent_acked *acked, bool advanced, usec_t now)
+{
+    struct tcp_counters *c = &conn->engine->counters;
+
+    if (acked->newest_at && !acked->again) {
+        rtt_sample(&conn->rtt, usec_since(acked->newest_at, now));
+        c->rtt_update++;
+    } else if (advanced && conn->use_ts && seg->opt.has_ts && seg->opt.tsecr) {
+        uint32_t age = ts_clock(conn, now) - seg->opt.tsecr;
+
+        if (age < 1u << 24) {
+            rtt_sample(&conn->rtt, usec_from_msec(MAX(age, 1u)));
+            c->rtt_update++;
+        }
+    } else if (advanced) {
+        c->rtt_no_update++;
+    }
+}
+
+/* 3.10.7.4: from newer segments only; one with the same numbers may only open it wider. */
+void ack_update_window(struct tcp_conn *conn, const struct segment *seg, usec_t now)
+{
+    uint32_t wnd = (uint32_t)seg->wnd << conn->snd.wscale;
+
+    if (seq_lt(conn->snd.wl1, seg->seq) ||
+        (seq_eq(conn->snd.wl1, seg->seq) && seq_leq(conn->snd.wl2, seg->ack))) {
+        if (wnd != conn->snd.wnd)
+            conn->engine->counters.in_win_update++;
+        conn->snd.wnd = wnd;
+        conn->snd.wnd_max = MAX(conn->snd.wnd_max, wnd);
+        conn->snd.wl1 = seg->seq;
+        conn->snd.wl2 = seg->ack;
+    }
+}
+
+static void count_ack(struct tcp_conn *conn, uint32_t bytes, bool duplicate)
+{
+    struct tcp_counters *c = &conn->engine->counters;
+
+    if (bytes) {
+        c->in_ack_segs++;
+        c->in_ack_bytes += bytes;
+        conn->stat.bytes_acked += bytes;
+    } else if (duplicate) {
+        c->in_dup_ack++;
+    }
+}
+
+bool ack_accept(struct tcp_conn *conn, const struct arrival *a)
+{
+    const struct segment *seg = &a->seg;
+    struct sent_acked acked = { 0 };
+    bool advanced, duplicate;
+    uint32_t bytes = 0, sacked;
+
+    if (!in_range(conn, a))
+        return false;
+    duplicate = is_duplicate(conn, a);
+    advanced = seq_gt(seg->ack, conn->snd.una);
+    if (advanced)
+        bytes = advance_una(conn, seg->ack, &acked);
+    sacked = scoreboard_take(conn, seg, &acked);
+    count_ack(conn, bytes, duplicate);
+    sample_rtt(conn, seg, &acked, advanced, a->now);
+    if (seq_geq(seg->ack, conn->snd.una))
+        ack_update_window(conn, seg, a->now);
+    if (advanced) {
+        conn->backoff = 0;
+        conn->rexmt_since = 0;
+        conn->soft_error = 0;
+        conn->probes = 0;
+        rto_restart(conn, a->now);
+    }
+    loss_on_ack(conn, bytes, sacked, duplicate, a->now);
+    autotune_sent(conn);
+    return true;
+}

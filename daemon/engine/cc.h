@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Congestion control behind one struct of functions. Each reads and writes
+ * conn->cc.cwnd and conn->cc.ssthresh; when a loss is one, and what is sent
+ * again, is decided elsewhere (loss.c).
+ */
+#ifndef TCPD_ENGINE_CC_H
+#define TCPD_ENGINE_CC_H
+
+#include "engine/impl.h"
+
+struct tcp_cc {
+    const char *name;
+    /* @bytes were newly acknowledged outside of fast recovery. */
+    void (*on_ack)(struct tcp_conn *conn, uint32_t bytes, usec_t now);
+    /* Loss seen by duplicate ACKs or SACK: ssthresh and cwnd for the recovery. */
+    void (*on_loss)(struct tcp_conn *conn, uint32_t flight, usec_t now);
+    /* Retransmission timeout; @first of a series. */
+    void (*on_timeout)(struct tcp_conn *conn, uint32_t flight, bool first, usec_t now);
+    /* Nothing was sent for a whole RTO: RFC 5681 4.1. */
+    void (*on_idle)(struct tcp_conn *conn, usec_t now);
+};
+
+const struct tcp_cc *cc_get(enum tcp_cc_id id);
+
+/** cc_initial_window() - RFC 3390, or what the options and tunables say; bytes */
+uint32_t cc_initial_window(const struct tcp_conn *conn);
+
+/** cc_start() - the connection is established: set cwnd and ssthresh */
+void cc_start(struct tcp_conn *conn);
+
+/** cc_set_cwnd() - write cwnd, clamped to [1 MSS, cwnd_max], and tell the tracer */
+void cc_set_cwnd(struct tcp_conn *conn, uint64_t bytes, usec_t now);
+
+#endif
