@@ -382,15 +382,18 @@ void tcp_conn_configure(struct tcp_conn *conn, const struct tcp_config *config, 
 void tcp_conn_set_path(struct tcp_conn *conn, const struct path *path, usec_t now)
 {
     bool first = !conn->path_known;
+    uint32_t device = conn->path.ifindex;
 
     conn->path = *path;
     conn->path_known = true;
     if (conn->state == TCP_CLOSED)
         return;
+    if (device != path->ifindex)
+        conn->learned_mtu = 0;
     if (first)
         mss_update(conn);
     else
-        pmtu_set(conn, path->mtu, now);
+        pmtu_set(conn, pmtu_known(conn, now), now);
     conn_dirty(conn);
     output_consider(conn, now);
 }

@@ -34,6 +34,8 @@ static void too_big(struct tcp_conn *conn, const struct icmp_error *err, usec_t 
     mtu = MAX(mtu, floor);
     if (conn->engine->tun->ignore_path_mtu || mtu >= conn->path.mtu)
         return; /* only ever smaller: RFC 5927 7.2 */
+    conn->learned_mtu = mtu;
+    conn->learned_at = now;
     pmtu_set(conn, mtu, now);
 }
 

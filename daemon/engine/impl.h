@@ -256,6 +256,7 @@ bool syncookie_check(struct tcp_engine *e, const struct arrival *a, uint16_t *re
 void mss_update(struct tcp_conn *conn);             /* snd.mss from path, peer and options */
 uint16_t mss_advertise(const struct tcp_conn *conn);
 uint32_t mss_now(const struct tcp_conn *conn);      /* what fits beside the options due now */
+uint32_t pmtu_known(const struct tcp_conn *conn, usec_t now); /* the device's, or ICMP's */
 void pmtu_set(struct tcp_conn *conn, uint32_t mtu, usec_t now);
 
 /* ---- autotune.c ---- */

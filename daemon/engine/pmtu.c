@@ -59,6 +59,16 @@ uint16_t mss_advertise(const struct tcp_conn *conn)
     return (uint16_t)MIN(mss, 65535u);
 }
 
+#define LEARNED_FOR (600 * USEC_PER_SEC) /* RFC 1191 6.3, RFC 8201 5.3 */
+
+/* The route is asked for again at every change; what ICMP taught is not undone by that. */
+uint32_t pmtu_known(const struct tcp_conn *conn, usec_t now)
+{
+    if (!conn->learned_mtu || usec_since(conn->learned_at, now) >= LEARNED_FOR)
+        return conn->path.mtu;
+    return MIN(conn->learned_mtu, conn->path.mtu);
+}
+
 /**
  * pmtu_set() - the path's MTU is @mtu now
  *

@@ -53,6 +53,28 @@ void pump_routes_changed(void *ctx, usec_t now)
     }
 }
 
+/* The tunables that netio obeys have no owner there: look whether one was changed. */
+static void follow_tunables(struct daemon *d, usec_t now)
+{
+    const struct tunables *tun = &d->tun;
+    const struct netio_settings want = {
+        .anon_low = (uint16_t)tun->smallest_anon_port,
+        .anon_high = (uint16_t)tun->largest_anon_port,
+        .claim_pool = tun->claim_pool,
+        .raw_only = tun->link_mode == TUN_LINK_RAW,
+    };
+    const bool links = want.raw_only != d->net_settings.raw_only;
+
+    if (want.anon_low == d->net_settings.anon_low && want.anon_high == d->net_settings.anon_high &&
+        want.claim_pool == d->net_settings.claim_pool && !links)
+        return;
+    d->net_settings = want;
+    netio_set_ports(d->netio, want.anon_low, want.anon_high, want.claim_pool);
+    netio_set_raw_only(d->netio, want.raw_only);
+    if (links)
+        pump_routes_changed(d, now);
+}
+
 /* Returns the bits of what is not finished. */
 static unsigned take_input(struct daemon *d, unsigned due, usec_t now)
 {
@@ -66,8 +88,11 @@ static unsigned take_input(struct daemon *d, unsigned due, usec_t now)
         more |= DUE_NETIO;
     if (d->ending)
         return more;
-    if (due & DUE_RPC && rpc_input(d->rpc, INPUT_REQUESTS, now))
-        more |= DUE_RPC;
+    if (due & DUE_RPC) {
+        if (rpc_input(d->rpc, INPUT_REQUESTS, now))
+            more |= DUE_RPC;
+        follow_tunables(d, now);
+    }
     if (due & DUE_STREAM && stream_input(d->stream, now))
         more |= DUE_STREAM;
     return more;

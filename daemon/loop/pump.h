@@ -24,8 +24,16 @@ enum due {
     DUE_SIGNAL = 1 << 5,
 };
 
+/* The tunables that netio was last told of. */
+struct netio_settings {
+    uint16_t anon_low, anon_high;
+    unsigned claim_pool;
+    bool raw_only;
+};
+
 struct daemon {
     struct tunables tun;
+    struct netio_settings net_settings;
     struct netio_fds net_fds;
     struct state *state; /* borrowed */
     struct loop *loop;

@@ -217,6 +217,7 @@ static int build(struct worker *w, usec_t now)
     if (r)
         return r;
     state_fd_each(d->state, adopt_claim, d->netio);
+    netio_adopt_done(d->netio); /* nothing is restored yet that would need one */
     state_commit(d->state, d->engine, d->socks);
     return 0;
 }

@@ -26,6 +26,16 @@ static bool is_local(void *ctx, const struct ip_addr *addr, uint32_t scope)
     return netio_is_local(ctx, addr, scope);
 }
 
+static int ifindex(void *ctx, const char *name)
+{
+    return netio_ifindex(ctx, name);
+}
+
+static int ifname(void *ctx, uint32_t index, char name[16])
+{
+    return netio_ifname(ctx, index, name);
+}
+
 struct sock_world world_of_netio(struct netio *n)
 {
     return (struct sock_world){
@@ -35,6 +45,8 @@ struct sock_world world_of_netio(struct netio *n)
         .pool = pool,
         .route = route,
         .is_local = is_local,
+        .ifindex = ifindex,
+        .ifname = ifname,
     };
 }
 

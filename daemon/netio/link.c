@@ -161,24 +161,51 @@ static void keep_bans(struct routes *t, const struct dump *d)
     }
 }
 
+static int refresh_links(struct netio *n)
+{
+    struct dump d = { .item_bytes = sizeof(struct link) };
+    struct routes *t = &n->routes;
+    int r;
+
+    if (!t->links_stale)
+        return 0;
+    r = dump_run(n, RTM_GETLINK, sizeof(struct ifinfomsg), on_link, &d);
+    if (r) {
+        free(d.items);
+        return r;
+    }
+    keep_bans(t, &d);
+    free(t->link);
+    t->link = d.items;
+    t->links = d.count;
+    t->links_stale = false;
+    return 0;
+}
+
 struct link *link_find(struct netio *n, uint32_t ifindex)
 {
-    struct routes *t = &n->routes;
+    return refresh_links(n) ? NULL : find(&n->routes, ifindex);
+}
 
-    if (t->links_stale) {
-        struct dump d = { .item_bytes = sizeof(struct link) };
-
-        if (dump_run(n, RTM_GETLINK, sizeof(struct ifinfomsg), on_link, &d)) {
-            free(d.items);
-            return NULL;
-        }
-        keep_bans(t, &d);
-        free(t->link);
-        t->link = d.items;
-        t->links = d.count;
-        t->links_stale = false;
+int netio_ifindex(struct netio *n, const char *name)
+{
+    if (refresh_links(n))
+        return -ENODEV;
+    for (unsigned i = 0; i < n->routes.links; i++) {
+        if (strncmp(n->routes.link[i].name, name, IFNAMSIZ) == 0)
+            return (int)n->routes.link[i].ifindex;
     }
-    return find(t, ifindex);
+    return -ENODEV;
+}
+
+int netio_ifname(struct netio *n, uint32_t ifindex, char name[16])
+{
+    const struct link *l = link_find(n, ifindex);
+
+    if (!l)
+        return -ENODEV;
+    memcpy(name, l->name, IFNAMSIZ);
+    return 0;
 }
 
 /* ---- addresses ----------------------------------------------------------------------------------

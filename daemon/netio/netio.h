@@ -70,6 +70,14 @@ void netio_adopt_claim(struct netio *n, int fd, uint16_t port);
 /** netio_adopt_done() - close the adopted claims that nobody has claimed since, all but a pool */
 void netio_adopt_done(struct netio *n);
 
+/** netio_set_raw_only() - _link_mode: no super-frames from now on, or again where they may go */
+void netio_set_raw_only(struct netio *n, bool raw_only);
+
+/** netio_ifindex() - index of the device called @name; -ENODEV */
+int netio_ifindex(struct netio *n, const char *name);
+/** netio_ifname() - the name of a device, at most 16 bytes with its end; -ENODEV */
+int netio_ifname(struct netio *n, uint32_t ifindex, char name[16]);
+
 /** netio_set_ports() - change what netio_init said of anonymous ports; obeyed from now on */
 void netio_set_ports(struct netio *n, uint16_t anon_low, uint16_t anon_high, unsigned claim_pool);
 

@@ -236,6 +236,14 @@ static bool super_allowed(struct netio *n, const struct answer *ans, const struc
            !ipsec_active(n);
 }
 
+void netio_set_raw_only(struct netio *n, bool raw_only)
+{
+    if (n->raw_only == raw_only)
+        return;
+    n->raw_only = raw_only;
+    route_flush(n);
+}
+
 /* Device limits below a few segments are not worth the trouble. */
 static uint32_t super_max(struct netio *n, const struct answer *ans, const struct link *l)
 {
