@@ -36,10 +36,10 @@ static uint32_t advance_una(struct tcp_conn *conn, struct seq ack, struct sent_a
 {
     uint32_t bytes = seq_len(conn->snd.una, ack);
 
-    if (seq_eq(conn->snd.una, conn->snd.iss))
+    if (!conn->snd.una_pos && seq_eq(conn->snd.una, conn->snd.iss))
         bytes--; /* our SYN */
-    if (conn->snd.fin_sent && seq_eq(ack, conn->snd.max) && !conn->snd.fin_acked) {
-        conn->snd.fin_acked = true;
+    if (conn->snd.fin_queued && !conn->snd.fin_acked && seq_gt(ack, snd_end(conn))) {
+        conn->snd.fin_sent = conn->snd.fin_acked = true;
         bytes--;
     }
     sentq_ack(&conn->sentq, ack, acked);
@@ -85,6 +85,13 @@ void ack_update_window(struct tcp_conn *conn, const struct segment *seg, usec_t 
         (seq_eq(conn->snd.wl1, seg->seq) && seq_leq(conn->snd.wl2, seg->ack))) {
         if (wnd != conn->snd.wnd)
             conn->engine->counters.in_win_update++;
+        if (!conn->snd.wnd && wnd && conn->sentq.count) {
+            /* It was closed over what is in flight, which was dropped: send it now. */
+            sentq_mark_all_lost(&conn->sentq, false);
+            conn->loss.force_one = true;
+            conn->backoff = 0;
+            rto_restart(conn, now);
+        }
         conn->snd.wnd = wnd;
         conn->snd.wnd_max = MAX(conn->snd.wnd_max, wnd);
         conn->snd.wl1 = seg->seq;
@@ -124,7 +131,8 @@ bool ack_accept(struct tcp_conn *conn, const struct arrival *a)
     if (seq_geq(seg->ack, conn->snd.una))
         ack_update_window(conn, seg, a->now);
     if (advanced) {
-        conn->backoff = 0;
+        if (!acked.again || conn->use_ts) /* Karn: the backed-off RTO stays until there is a sample */
+            conn->backoff = 0;
         conn->rexmt_since = 0;
         conn->soft_error = 0;
         conn->probes = 0;

@@ -78,6 +78,8 @@ int conn_new(struct tcp_engine *e, const struct flow *flow, const struct tcp_con
     conn->tune.snd_buf = config->snd_buf_bytes;
     conn->tune.rcv_buf = config->rcv_buf_bytes;
     conn->rcv.wscale = window_scale_for(window_scalable_max(conn));
+    while (conn->rcv.wscale && conn->tune.rcv_buf >> conn->rcv.wscale < 8)
+        conn->rcv.wscale--; /* a unit larger than the buffer could only say 0 */
     conn->cc.ops = cc_get(config->cc);
     conn->stat.opened_at = conn->stat.last_recv_at = conn->stat.last_send_at = now;
     init_rtt(conn);
@@ -173,6 +175,16 @@ bool tcp_flow_free(const struct tcp_engine *e, const struct flow *flow, usec_t n
     return !old || time_wait_reusable_by_connect(old, now);
 }
 
+/* RFC 6191 2, RFC 9293 3.6.1: no number of the old connection comes again. */
+void conn_start_above(struct tcp_conn *conn, struct seq above)
+{
+    if (seq_gt(conn->snd.iss, above))
+        return;
+    conn->snd.iss = seq_add(above, 1 + ((uint32_t)engine_random(conn->engine) & 0xffff));
+    conn->snd.una = conn->snd.nxt = conn->snd.max = conn->snd.small_end = conn->snd.iss;
+    conn->snd.up = conn->snd.wl2 = conn->snd.iss;
+}
+
 int tcp_connect(struct tcp_engine *e, const struct tcp_open *open, usec_t now,
                 struct tcp_conn **ret)
 {
@@ -190,11 +202,8 @@ int tcp_connect(struct tcp_engine *e, const struct tcp_open *open, usec_t now,
     r = conn_new(e, &open->flow, &open->config, now, &conn);
     if (r)
         return r;
-    /* RFC 6191 2, as for the passive side: no number of the old connection comes again. */
-    if (old && seq_leq(conn->snd.iss, above)) {
-        conn->snd.iss = seq_add(above, 1 + ((uint32_t)engine_random(e) & 0xffff));
-        conn->snd.una = conn->snd.nxt = conn->snd.max = conn->snd.small_end = conn->snd.iss;
-    }
+    if (old)
+        conn_start_above(conn, above);
     conn->user = open->user;
     conn->announced = true;
     conn->path = open->path;
@@ -279,7 +288,9 @@ uint32_t tcp_conn_tx_space(struct tcp_conn *conn, uint32_t want, struct iovec io
     if (used + room > conn->tx.size &&
         ring_reserve(&conn->tx, &conn->engine->mem, used + room, conn->tx.tail) &&
         used >= conn->tx.size) {
-        conn->snd.blocked = true;
+        conn->snd.starved = true; /* asked again when the timer comes, not at each commit */
+        if (!timer_running(conn, TIMER_SHRINK))
+            shrink_later(conn, conn->stat.last_recv_at);
         return 0;
     }
     room = MIN(limit - used, ring_free_bytes(&conn->tx));
@@ -401,6 +412,11 @@ void tcp_conn_set_path(struct tcp_conn *conn, const struct path *path, usec_t no
 uint64_t tcp_conn_id(const struct tcp_conn *conn)
 {
     return conn->id;
+}
+
+bool tcp_conn_gone(const struct tcp_conn *conn)
+{
+    return conn->gone;
 }
 
 enum tcp_state tcp_conn_state(const struct tcp_conn *conn)

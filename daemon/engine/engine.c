@@ -87,14 +87,20 @@ void engine_drop(struct tcp_engine *e, const struct tcp_conn *conn, enum tcp_dro
         e->trace(e->trace_ctx, &t);
 }
 
-/** rate_allows() - may one more happen in the second that began at rate->since? */
-bool rate_allows(struct rate *rate, uint32_t per_second, usec_t now)
+/**
+ * rate_allows() - may one more happen in the second that began at rate->since?
+ *
+ * Between half and all of @per_second, drawn anew each second: an exact number
+ * that is shared by all would let a stranger count other people's segments.
+ */
+bool rate_allows(struct tcp_engine *e, struct rate *rate, uint32_t per_second, usec_t now)
 {
     if (usec_since(rate->since, now) >= USEC_PER_SEC || !rate->since) {
         rate->since = MAX(now, (usec_t)1);
         rate->count = 0;
+        rate->budget = per_second - (uint32_t)(engine_random(e) % (per_second / 2 + 1ULL));
     }
-    if (rate->count >= per_second)
+    if (rate->count >= MIN(rate->budget, per_second))
         return false;
     rate->count++;
     return true;
@@ -159,11 +165,16 @@ void tcp_engine_unsent(struct tcp_engine *e, const struct packet *pkt, int error
     }
     if (!conn || conn->state == TCP_CLOSED)
         return;
+    if (error == -EAGAIN || error == -ENOBUFS || error == -ENOMEM) {
+        output_unsent(conn, pkt, now);
+        return;
+    }
+    /* Refused: as if lost on the way, so the timer asks again and backs off. */
+    conn_dirty(conn);
     if (error == -EMSGSIZE)
-        conn_event(conn, TCP_EV_PATH); /* the device's MTU has changed: ask again */
-    else if (error != -EAGAIN && error != -ENOBUFS && error != -ENOMEM)
+        conn_event(conn, TCP_EV_PATH); /* the MTU has changed: tcp_conn_set_path() sends again */
+    else
         conn->soft_error = -error;
-    output_unsent(conn, pkt, now);
 }
 
 void tcp_engine_resume(struct tcp_engine *e)
@@ -190,6 +201,8 @@ bool tcp_engine_next_event(struct tcp_engine *e, struct tcp_event *ret)
         .error = conn->error,
     };
     conn->events = 0;
+    if (conn->gone)
+        conn_dirty(conn); /* the next commit frees it, however many passed before this was fetched */
     return true;
 }
 

@@ -190,6 +190,9 @@ struct tcp_conn *tcp_engine_next_dirty(struct tcp_engine *e);
  */
 void tcp_engine_committed(struct tcp_engine *e);
 
+/** tcp_conn_gone() - dead and let go: the commit wipes its record, then it is freed */
+bool tcp_conn_gone(const struct tcp_conn *conn);
+
 struct conn_record; /* generated from state/records.def */
 void tcp_conn_save(const struct tcp_conn *conn, struct conn_record *ret);
 

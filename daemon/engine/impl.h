@@ -56,7 +56,7 @@ struct wheel {
 
 struct rate {
     usec_t since;
-    uint32_t count;
+    uint32_t count, budget;
 };
 
 /* An answer that belongs to no connection. */
@@ -67,7 +67,7 @@ struct reply {
     uint8_t ttl, tos;
 };
 
-#define REPLIES_MAX 256
+#define REPLIES_MAX 1024
 
 struct conn_table {
     struct tcp_conn **slot; /* open addressing, power of two */
@@ -103,7 +103,7 @@ struct tcp_engine {
 /* ---- engine.c ---- */
 uint64_t engine_random(struct tcp_engine *e);
 void engine_drop(struct tcp_engine *e, const struct tcp_conn *conn, enum tcp_drop why, usec_t now);
-bool rate_allows(struct rate *rate, uint32_t per_second, usec_t now);
+bool rate_allows(struct tcp_engine *e, struct rate *rate, uint32_t per_second, usec_t now);
 
 /* ---- demux.c ---- */
 int demux_init(struct tcp_engine *e);
@@ -118,6 +118,7 @@ void demux_listener_add(struct tcp_engine *e, struct tcp_listener *l);
 /* ---- conn.c ---- */
 int conn_new(struct tcp_engine *e, const struct flow *flow, const struct tcp_config *config,
              usec_t now, struct tcp_conn **ret);
+void conn_start_above(struct tcp_conn *conn, struct seq above);
 struct tcp_conn *conn_free(struct tcp_conn *conn);
 void conn_dirty(struct tcp_conn *conn);
 void conn_event(struct tcp_conn *conn, unsigned what);
@@ -249,6 +250,7 @@ usec_t timers_next(const struct wheel *w);
 /* ---- isn.c, syncookie.c ---- */
 struct seq isn_choose(struct tcp_engine *e, const struct flow *flow, usec_t now);
 uint32_t isn_ts_offset(const struct tcp_engine *e, const struct flow *flow);
+#define SYNCOOKIE_WINDOW 65535u
 void syncookie_send(struct tcp_engine *e, const struct arrival *a);
 bool syncookie_check(struct tcp_engine *e, const struct arrival *a, uint16_t *ret_mss);
 

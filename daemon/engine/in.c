@@ -68,14 +68,18 @@ static void to_connection(struct tcp_engine *e, struct tcp_conn *conn, struct ar
         struct tcp_listener *l = demux_listener(e, &a->flow);
 
         if (l && !listener_full(l)) {
+            const struct seq above = conn->snd.nxt;
+
             e->counters.time_wait_reused++;
             conn_kill(conn, CAUSE_REUSED, 0, a->now);
             in_listen(e, l, a);
+            conn = demux_find(e, &a->flow);
+            if (conn)
+                conn_start_above(conn, above);
             return;
         }
     }
     conn->stat.segs_in++;
-    conn->stat.last_recv_at = a->now;
     conn_dirty(conn);
     if (conn->state == TCP_SYN_SENT)
         in_syn_sent(conn, a);

@@ -69,7 +69,7 @@ static void take_syn(struct tcp_engine *e, struct tcp_listener *l, const struct 
     if (listener_full(l)) {
         e->counters.listen_drop++;
         engine_drop(e, NULL, DROP_BACKLOG, a->now);
-    } else if (l->half_open < l->backlog + e->tun->conn_req_max_q0) {
+    } else if (l->half_open < (uint64_t)l->backlog + e->tun->conn_req_max_q0) {
         open_passively(e, l, a);
     } else if (e->tun->syn_cookies) {
         syncookie_send(e, a);
@@ -99,6 +99,7 @@ static void open_by_cookie(struct tcp_engine *e, struct tcp_listener *l, const s
     conn->rcv.irs = seq_dec(a->seg.seq, 1);
     conn->rcv.nxt = conn->rcv.adv = conn->rcv.last_ack = a->seg.seq;
     conn->rcv.up = conn->rcv.irs;
+    conn->rcv.adv = seq_add(conn->rcv.nxt, SYNCOOKIE_WINDOW); /* what the cookie offered */
     conn->rcv.wscale = 0;
     conn->snd.peer_mss = mss;
     conn->snd.iss = seq_dec(a->seg.ack, 1);

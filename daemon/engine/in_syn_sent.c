@@ -80,6 +80,7 @@ void in_syn_sent(struct tcp_conn *conn, const struct arrival *a)
         return;
     }
 
+    conn->stat.last_recv_at = a->now;
     in_take_syn(conn, seg, a->now);
     negotiate(conn, &seg->opt);
     if (has_ack) {

@@ -75,6 +75,10 @@ static bool acceptable(const struct tcp_conn *conn, const struct segment *seg)
         return !space && seq_eq(seg->seq, nxt);
     if (seq_in(seg->seq, nxt, edge))
         return true;
+    /* Not in the table: the peer has filled our window and lost the beginning of it. Its
+     * bare ACKs carry SEG.SEQ = the edge and are as good as any. */
+    if (!space && seq_eq(seg->seq, edge))
+        return true;
     return space && seq_in(seq_add(seg->seq, space - 1), nxt, edge);
 }
 
@@ -90,8 +94,10 @@ static enum verdict check_seq(struct tcp_conn *conn, struct arrival *a)
 {
     struct segment *seg = &a->seg;
 
-    if (acceptable(conn, seg))
+    if (acceptable(conn, seg)) {
+        conn->stat.last_recv_at = a->now; /* what is forged blindly is no sign of life */
         return GO_ON;
+    }
     if (is_syn_again(conn, seg)) {
         conn->syn_now = true;
         conn_wants_output(conn);
@@ -308,7 +314,7 @@ void in_synchronized(struct tcp_conn *conn, struct arrival *a)
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         if (steps[i](conn, a) == STOP)
             return;
-        if (i == 1)
+        if (steps[i] == check_ack) /* not before: a blind segment must not move TS.Recent */
             note_timestamp(conn, a);
     }
 }

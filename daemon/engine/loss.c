@@ -89,25 +89,27 @@ static bool may_enter_recovery(const struct tcp_conn *conn)
 
 static void in_open(struct tcp_conn *conn, uint32_t acked, bool duplicate, usec_t now)
 {
-    uint32_t thresh = conn->engine->tun->dupack_fast_retransmit;
+    uint32_t thresh = conn->engine->tun->dupack_fast_retransmit, lost = conn->sentq.lost;
 
     if (acked) {
         conn->loss.dupacks = 0;
         conn->loss.reno_bytes = 0;
         conn->loss.limited_sent = 0;
+        if (seq_gt(conn->snd.una, conn->loss.recover))
+            conn->loss.recover_set = false; /* in 2 GB it would seem to lie ahead */
         conn->cc.ops->on_ack(conn, acked, now);
     }
     if (!duplicate)
         return;
-    if (conn->loss.dupacks < UINT8_MAX)
-        conn->loss.dupacks++;
+    conn->loss.dupacks++;
     if (!may_enter_recovery(conn))
         return;
     if (conn->use_sack)
         scoreboard_find_lost(conn);
     else
         conn->loss.reno_bytes += conn->snd.mss;
-    if (conn->loss.dupacks >= thresh || conn->sentq.lost)
+    /* What a smaller MTU made us send again was marked lost before: that is no congestion. */
+    if (conn->loss.dupacks >= thresh || conn->sentq.lost > lost)
         enter_recovery(conn, now);
 }
 
@@ -168,6 +170,7 @@ void loss_on_timeout(struct tcp_conn *conn, usec_t now)
 {
     conn->cc.ops->on_timeout(conn, flight_size(conn), conn->backoff == 0, now);
     conn->loss.phase = LOSS_TIMEOUT;
+    conn->cc.limited = true; /* until new data are sent, cwnd is the limit */
     conn->loss.recover = conn->snd.max;
     conn->loss.recover_set = true;
     conn->loss.dupacks = 0;

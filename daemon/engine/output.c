@@ -8,7 +8,8 @@
 
 struct seq snd_end(const struct tcp_conn *conn)
 {
-    uint32_t syn = seq_eq(conn->snd.una, conn->snd.iss);
+    /* Not by una alone: after 4 GB it is iss again. */
+    uint32_t syn = !conn->snd.una_pos && seq_eq(conn->snd.una, conn->snd.iss);
     uint32_t unacked = (uint32_t)(conn->tx.tail - conn->snd.una_pos);
 
     return seq_add(conn->snd.una, syn + unacked);
@@ -111,7 +112,7 @@ static bool send_range(struct tcp_conn *conn, uint32_t len, bool fin, usec_t now
     conn->snd.nxt = end;
     conn->snd.max = seq_max(conn->snd.max, end);
     conn->snd.fin_sent |= fin;
-    if (len && len < conn->snd.mss)
+    if (len % mss_now(conn)) /* a super-frame too ends in a small one */
         conn->snd.small_end = end;
     if (len && conn->loss.phase == LOSS_OPEN && conn->loss.dupacks && conn->loss.limited_sent < 2)
         conn->loss.limited_sent++;
@@ -274,22 +275,23 @@ void output_unsent(struct tcp_conn *conn, const struct packet *pkt, usec_t now)
     }
     if (conn->state == TCP_SYN_SENT || conn->state == TCP_SYN_RCVD) {
         conn->syn_now = true;
+        if (conn->syn_tries && !--conn->syn_tries)
+            sentq_pop_tail(&conn->sentq, conn->snd.iss);
         return;
     }
-    if (seq_leq(end, conn->snd.una))
-        return;
-    if (seq_eq(end, conn->snd.nxt) && conn->sentq.count &&
-        !(sentq_at(&conn->sentq, conn->sentq.count - 1)->flags & SENT_AGAIN)) {
+    if (seq_leq(end, conn->snd.una) || seq_geq(pkt->seq, conn->snd.nxt))
+        return; /* acknowledged, or cut off with one before it */
+    if (sentq_is_fresh(&conn->sentq, pkt->seq)) {
         struct seq from = seq_max(pkt->seq, conn->snd.una);
 
         if (conn->snd.fin_sent && !conn->snd.fin_acked)
             conn->snd.fin_sent = false;
         sentq_pop_tail(&conn->sentq, from);
-        if (seq_eq(conn->snd.max, conn->snd.nxt))
-            conn->snd.max = from;
-        conn->snd.nxt = from;
+        conn->snd.nxt = from; /* SND.MAX stays: what was behind @pkt may have left */
+        conn->snd.small_end = seq_min(conn->snd.small_end, from);
         conn->stat.bytes_sent -= MIN(conn->stat.bytes_sent, (uint64_t)pkt->payload_len);
     } else {
         sentq_retransmit_failed(&conn->sentq, pkt->seq, pkt->seq_len);
+        conn->loss.force_one = true;
     }
 }

@@ -82,10 +82,11 @@ void pmtu_set(struct tcp_conn *conn, uint32_t mtu, usec_t now)
     conn->path.mtu = mtu;
     mss_update(conn);
     conn_dirty(conn);
+    if (conn_synchronized(conn)) /* less than a segment could never be sent */
+        conn->cc.cwnd = MAX(conn->cc.cwnd, conn->snd.mss);
     if (conn->snd.mss >= old || !conn_synchronized(conn))
         return;
     sentq_mark_all_lost(&conn->sentq, false);
-    conn->cc.cwnd = MAX(conn->cc.cwnd, conn->snd.mss);
     conn->loss.force_one = true;
     conn_wants_output(conn);
 }

@@ -127,8 +127,8 @@ static void advance_nxt(struct tcp_conn *conn, uint32_t len, usec_t now)
     conn->rcv.nxt = seq_add(conn->rcv.nxt, len);
     conn->rx.tail += len;
     conn->stat.bytes_received += len;
-    /* The first stretch may touch now: it is in order too. */
-    if (conn->ooo.count && seq_leq(conn->ooo.range[0].start, conn->rcv.nxt)) {
+    /* Stretches that it reached or covers are in order too. */
+    while (conn->ooo.count && seq_leq(conn->ooo.range[0].start, conn->rcv.nxt)) {
         struct seq end = conn->ooo.range[0].end;
 
         ooo_remove(conn, 0, 1);

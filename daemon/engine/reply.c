@@ -37,7 +37,7 @@ bool reply_next(struct tcp_engine *e, struct packet *ret)
 
 static bool rst_allowed(struct tcp_engine *e, usec_t now)
 {
-    if (!e->tun->rst_sent_rate_enabled || rate_allows(&e->rst_rate, e->tun->rst_sent_rate, now))
+    if (!e->tun->rst_sent_rate_enabled || rate_allows(e, &e->rst_rate, e->tun->rst_sent_rate, now))
         return true;
     e->counters.rst_unsent++;
     return false;
@@ -94,7 +94,7 @@ void reply_challenge(struct tcp_conn *conn, usec_t now)
 {
     struct tcp_engine *e = conn->engine;
 
-    if (!rate_allows(&e->challenge_rate, e->tun->challenge_ack_rate, now)) {
+    if (!rate_allows(e, &e->challenge_rate, e->tun->challenge_ack_rate, now)) {
         e->counters.challenge_acks_unsent++;
         return;
     }

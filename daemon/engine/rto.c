@@ -83,6 +83,10 @@ void rto_fired(struct tcp_conn *conn, usec_t now)
     if (!conn->rexmt_since)
         conn->rexmt_since = now - MIN(now - 1, wait_time(conn));
     waited = usec_since(conn->rexmt_since, now);
+    /* MUST-37: beyond a closed window, only silence ends it. */
+    if (!opening(conn) && seq_geq(sentq_at(&conn->sentq, 0)->start,
+                                  seq_add(conn->snd.una, conn->snd.wnd)))
+        waited = MIN(waited, usec_since(conn->stat.last_recv_at, now));
     if (waited >= abort_after(conn)) {
         give_up(conn, now);
         return;

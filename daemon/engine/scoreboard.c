@@ -9,12 +9,17 @@ static bool block_is_sane(const struct tcp_conn *conn, const struct seq_range *r
            seq_leq(r->end, conn->snd.nxt);
 }
 
+#define SPLITS_MAX 1024
+
 /** scoreboard_take() - mark what the SACK blocks of @seg hold; returns bytes newly marked */
 uint32_t scoreboard_take(struct tcp_conn *conn, const struct segment *seg, struct sent_acked *acked)
 {
     uint32_t newly = 0;
 
     if (!conn->use_sack || !seg->opt.sacks || !conn->sentq.count)
+        return 0;
+    /* Honest blocks end where segments do; a peer that splits bytes gets no more of them. */
+    if (conn->sentq.count > SPLITS_MAX + 2 * (conn->sentq.total / conn->snd.mss))
         return 0;
     if (sentq_reserve(&conn->sentq, 2 * TCP_MAX_SACKS))
         return 0; /* no memory: the sender is only less clever for it */

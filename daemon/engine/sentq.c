@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+
 static uint32_t len_of(const struct sent *s)
 {
     return seq_len(s->start, s->end);
@@ -45,7 +47,7 @@ int sentq_reserve(struct sentq *q, uint32_t more)
         q->first = 0;
         return 0;
     }
-    while (cap < q->count + more)
+    while (cap < (q->count + more) * 3 / 2) /* else a nearly full one would be copied each time */
         cap *= 2;
     v = malloc(cap * sizeof(*v));
     if (!v)
@@ -97,6 +99,7 @@ static void drop_front(struct sentq *q, uint32_t n)
 {
     q->first += n;
     q->count -= n;
+    q->hint -= MIN(q->hint, n);
     if (!q->count)
         q->first = 0;
 }
@@ -164,6 +167,7 @@ static void merge_with_next(struct sentq *q, uint32_t i)
     s[0].flags |= s[1].flags & SENT_AGAIN;
     memmove(s + 1, s + 2, (q->count - i - 2) * sizeof(*s));
     q->count--;
+    q->hint = MIN(q->hint, i);
 }
 
 uint32_t sentq_sack(struct sentq *q, struct seq start, struct seq end, struct sent_acked *acked)
@@ -205,6 +209,7 @@ void sentq_mark_lost(struct sentq *q, uint32_t i)
     struct sent *s = sentq_at(q, i);
 
     set_flags(q, s, (uint8_t)((s->flags & ~SENT_RETRANS) | SENT_LOST));
+    q->hint = MIN(q->hint, i);
 }
 
 void sentq_mark_all_lost(struct sentq *q, bool forget_sacks)
@@ -219,13 +224,13 @@ void sentq_mark_all_lost(struct sentq *q, bool forget_sacks)
     }
 }
 
-int sentq_next_lost(const struct sentq *q)
+int sentq_next_lost(struct sentq *q)
 {
     if (!sentq_lost_waiting(q))
         return -1;
-    for (uint32_t i = 0; i < q->count; i++) {
-        if ((sentq_at(q, i)->flags & (SENT_LOST | SENT_RETRANS)) == SENT_LOST)
-            return (int)i;
+    for (; q->hint < q->count; q->hint++) {
+        if ((sentq_at(q, q->hint)->flags & (SENT_LOST | SENT_RETRANS)) == SENT_LOST)
+            return (int)q->hint;
     }
     return -1;
 }
@@ -249,7 +254,21 @@ void sentq_retransmit_failed(struct sentq *q, struct seq start, uint32_t len)
 
         if (!(s->flags & SENT_SACKED))
             set_flags(q, s, (uint8_t)(s->flags & ~SENT_RETRANS));
+        q->hint = MIN(q->hint, i);
     }
+}
+
+bool sentq_is_fresh(const struct sentq *q, struct seq from)
+{
+    uint32_t i = find(q, from);
+
+    if (i == q->count)
+        return false;
+    for (; i < q->count; i++) {
+        if (sentq_at(q, i)->flags & (SENT_AGAIN | SENT_SACKED))
+            return false;
+    }
+    return true;
 }
 
 bool sentq_highest_sacked(const struct sentq *q, struct seq *ret)

@@ -33,6 +33,7 @@ struct sent {
 struct sentq {
     struct sent *v; /* v[first .. first + count) */
     uint32_t first, count, cap;
+    uint32_t hint; /* no entry before this one waits to be sent again */
     uint32_t total, sacked, lost, retrans; /* sequence space, bytes */
 };
 
@@ -92,7 +93,7 @@ void sentq_mark_lost(struct sentq *q, uint32_t i);
 void sentq_mark_all_lost(struct sentq *q, bool forget_sacks);
 
 /** sentq_next_lost() - index of the oldest entry lost and not sent again, or -1 */
-int sentq_next_lost(const struct sentq *q);
+int sentq_next_lost(struct sentq *q);
 
 /**
  * sentq_retransmitted() - entry @i, cut to at most @len bytes, is sent again
@@ -103,6 +104,9 @@ struct seq sentq_retransmitted(struct sentq *q, uint32_t i, uint32_t len, usec_t
 
 /** sentq_retransmit_failed() - the retransmission of [start, start + len) never left */
 void sentq_retransmit_failed(struct sentq *q, struct seq start, uint32_t len);
+
+/** sentq_is_fresh() - was everything from @from on sent once only, and is not SACKed? */
+bool sentq_is_fresh(const struct sentq *q, struct seq from);
 
 /** sentq_highest_sacked() - end of the highest SACKed entry; false if there is none */
 bool sentq_highest_sacked(const struct sentq *q, struct seq *ret);

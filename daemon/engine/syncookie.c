@@ -43,7 +43,7 @@ void syncookie_send(struct tcp_engine *e, const struct arrival *a)
         .flow = a->flow,
         .ttl = (uint8_t)(v4 ? e->tun->ipv4_ttl : e->tun->ipv6_hoplimit),
         .seg = { .sport = a->flow.lport, .dport = a->flow.rport,
-                 .flags = TCP_SYN | TCP_ACK, .ack = seq_add(a->seg.seq, 1), .wnd = 65535 },
+                 .flags = TCP_SYN | TCP_ACK, .ack = seq_add(a->seg.seq, 1), .wnd = SYNCOOKIE_WINDOW },
     };
 
     r.seg.seq = seq_of(cookie(e, &a->flow, a->seg.seq, a->now / STEP_USEC, mss_index_for(mss)));

@@ -94,6 +94,10 @@ static void shrink(struct tcp_conn *conn, usec_t now)
 {
     usec_t active = MAX(conn->stat.last_recv_at, conn->stat.last_send_at);
 
+    if (conn->snd.starved) {
+        conn->snd.starved = false;
+        conn_event(conn, TCP_EV_WRITABLE);
+    }
     if (conn->state != TCP_TIME_WAIT && usec_since(active, now) < SHRINK_AFTER) {
         shrink_later(conn, now);
         return;
@@ -102,6 +106,8 @@ static void shrink(struct tcp_conn *conn, usec_t now)
         ring_release(&conn->tx, &conn->engine->mem);
     if (!ring_used(&conn->rx) && !conn->ooo.count)
         ring_release(&conn->rx, &conn->engine->mem);
+    if (conn->tx.size || conn->rx.size)
+        shrink_later(conn, now);
 }
 
 static void fire(struct tcp_conn *conn, enum tcp_timer which, usec_t now)

@@ -31,6 +31,12 @@ static uint32_t max_step(const struct tcp_conn *conn)
     return MIN(conn->tune.rcv_buf / 2, mss);
 }
 
+/* Where the buffer ends; before RCV.NXT when it was made smaller than what it holds. */
+static struct seq buffer_end(const struct tcp_conn *conn)
+{
+    return seq_add(conn->rcv.nxt, conn->tune.rcv_buf - ring_used(&conn->rx) - conn->rcv.hidden);
+}
+
 /** window_edge() - the right edge that the buffer allows, silly steps left out */
 struct seq window_edge(const struct tcp_conn *conn)
 {
@@ -39,6 +45,7 @@ struct seq window_edge(const struct tcp_conn *conn)
     struct seq edge;
 
     space = MIN(space, 65535u << conn->rcv.wscale);
+    space &= ~((1u << conn->rcv.wscale) - 1); /* what the field can say */
     edge = seq_add(conn->rcv.nxt, space);
     if (seq_diff(edge, conn->rcv.adv) < (int32_t)MAX(max_step(conn), 1u))
         return conn->rcv.adv;
@@ -57,7 +64,12 @@ uint16_t window_advertise(struct tcp_conn *conn)
     uint32_t wnd = seq_gt(edge, conn->rcv.nxt) ? seq_len(conn->rcv.nxt, edge) : 0;
     uint32_t field = wnd >> conn->rcv.wscale;
 
-    if (seq_lt(seq_add(conn->rcv.nxt, field * unit), conn->rcv.adv))
+    /*
+     * Up, but never a whole unit beyond the buffer, or small segments would push the
+     * edge for ever. Else the peer sees it shrink by a fraction: RFC 7323 2.4.
+     */
+    if (seq_lt(seq_add(conn->rcv.nxt, field * unit), conn->rcv.adv) &&
+        seq_lt(seq_add(conn->rcv.nxt, field * unit), buffer_end(conn)))
         field++;
     field = MIN(field, 65535u);
     conn->rcv.adv = seq_max(conn->rcv.adv, seq_add(conn->rcv.nxt, field * unit));

@@ -125,8 +125,6 @@ static bool think(struct daemon *d, usec_t now)
 
     while (tcp_engine_next_event(d->engine, &event)) {
         sock_on_event(d->socks, &event, now);
-        if (event.what & TCP_EV_GONE)
-            state_conn_gone(d->state, event.conn_id);
         any = true;
     }
     hand_over_ready(d, now);

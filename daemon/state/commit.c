@@ -42,11 +42,6 @@ void state_commit_done(struct state *s)
     registry_committed(&s->registry);
 }
 
-void state_conn_gone(struct state *s, uint64_t conn_id)
-{
-    slots_bury(&s->conns, conn_id, state_generation(s) + 1);
-}
-
 /* What was given out and is in no record was seen by nobody, and may be given out again. */
 static void id_seen(struct state *s, uint64_t id)
 {
@@ -59,6 +54,10 @@ static void save_conns(struct state *s, struct tcp_engine *e, uint64_t generatio
     struct conn_record *rec;
 
     while ((conn = tcp_engine_next_dirty(e))) {
+        if (tcp_conn_gone(conn)) {
+            slots_bury(&s->conns, tcp_conn_id(conn), generation);
+            continue;
+        }
         rec = slots_write(&s->conns, tcp_conn_id(conn), generation);
         id_seen(s, tcp_conn_id(conn));
         if (rec)

@@ -137,13 +137,6 @@ bool state_move_full(const struct state *s);
  */
 void state_commit(struct state *s, struct tcp_engine *e, struct sock_table *t);
 
-/**
- * state_conn_gone() - TCP_EV_GONE was fetched: the coming commit wipes this connection's record
- *
- * To be called for every such event, before the state_commit() of its wake-up.
- */
-void state_conn_gone(struct state *s, uint64_t conn_id);
-
 uint64_t state_generation(const struct state *s);
 
 #endif

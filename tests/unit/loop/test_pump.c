@@ -3,7 +3,7 @@
  * The rooms are fakes that write one letter each time they are called:
  *
  *   n packets in   t route news   r requests   b bytes in     A timers
- *   e an event     g gone         C commit     p packet out   F packets flushed
+ *   e an event     C commit     p packet out   F packets flushed
  *   S bytes out    R replies      d device     u packet unsent
  *
  * so a wake-up is a word, and what the order has to be can be read off.
@@ -110,12 +110,6 @@ void stream_ready(struct stream *st, struct sock *s, unsigned what, usec_t now)
 void rpc_on_ready(struct rpc *r, uint64_t sock_id, unsigned what)
 {
     assert_int_equal(sock_id, 9);
-}
-
-void state_conn_gone(struct state *s, uint64_t conn_id)
-{
-    note('g');
-    assert_int_equal(conn_id, 7);
 }
 
 void state_commit(struct state *s, struct tcp_engine *e, struct sock_table *t)
@@ -334,14 +328,6 @@ static void input_that_remains_keeps_the_loop_awake(void **state)
     assert_int_equal(w.awake & ~(1u << 31), DUE_NETIO);
 }
 
-static void a_connection_is_forgotten_by_the_commit_that_follows_its_last_event(void **state)
-{
-    w.events = 1;
-    w.gone = true;
-    pump(&d, 0, NOW);
-    assert_string_equal(w.log, "AegCSR");
-}
-
 static void a_full_queue_is_flushed_and_the_packet_offered_again(void **state)
 {
     w.packets = 1;
@@ -427,7 +413,6 @@ int main(void)
         TEST(rounds_are_bounded_and_the_rest_comes_at_once),
         TEST(a_full_move_log_gets_its_commit_in_the_same_wake_up),
         TEST(input_that_remains_keeps_the_loop_awake),
-        TEST(a_connection_is_forgotten_by_the_commit_that_follows_its_last_event),
         TEST(a_full_queue_is_flushed_and_the_packet_offered_again),
         TEST(packets_leave_in_batches),
         TEST(what_the_device_refused_goes_back_to_the_engine),

@@ -8,7 +8,12 @@
 
 void fake_conn_dirty(struct tcp_engine *e, uint64_t id, uint64_t value)
 {
-    e->dirty[e->dirty_count++] = (struct tcp_conn){ id, value };
+    e->dirty[e->dirty_count++] = (struct tcp_conn){ id, value, false };
+}
+
+void fake_conn_gone(struct tcp_engine *e, uint64_t id)
+{
+    e->dirty[e->dirty_count++] = (struct tcp_conn){ id, 0, true };
 }
 
 void fake_sock_dirty(struct sock_table *t, uint64_t id, int value)
@@ -36,6 +41,11 @@ void tcp_engine_committed(struct tcp_engine *e)
     e->committed++;
     if (e->at_committed)
         e->at_committed(e->ctx);
+}
+
+bool tcp_conn_gone(const struct tcp_conn *conn)
+{
+    return conn->gone;
 }
 
 uint64_t tcp_conn_id(const struct tcp_conn *conn)

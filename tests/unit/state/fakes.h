@@ -17,6 +17,7 @@
 struct tcp_conn {
     uint64_t id;
     uint64_t value; /* saved as `user` */
+    bool gone;
 };
 
 struct sock {
@@ -40,6 +41,7 @@ struct sock_table {
 };
 
 void fake_conn_dirty(struct tcp_engine *e, uint64_t id, uint64_t value);
+void fake_conn_gone(struct tcp_engine *e, uint64_t id);
 void fake_sock_dirty(struct sock_table *t, uint64_t id, int value);
 void fake_sock_closed(struct sock_table *t, uint64_t id);
 

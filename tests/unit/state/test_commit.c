@@ -237,7 +237,7 @@ static void a_connection_that_is_gone_stays_until_the_commit(void **state)
 
     fake_conn_dirty(&f->e, 1, 11);
     commit(f);
-    state_conn_gone(f->s, 1);
+    fake_conn_gone(&f->e, 1);
     fake_conn_dirty(&f->e, 1, 12); /* its last change */
     assert_int_equal(restored_conn(f->s, 1), 11);
     commit(f);
@@ -251,7 +251,7 @@ static void what_came_and_went_within_one_wake_up_leaves_nothing(void **state)
 
     for (uint64_t id = 1; id < 1000; id++) { /* many more than there are slots */
         fake_conn_dirty(&f->e, id, 1);
-        state_conn_gone(f->s, id);
+        fake_conn_gone(&f->e, id);
         commit(f);
         assert_int_equal(restored_conn(f->s, id), -1);
     }
@@ -267,7 +267,7 @@ static void a_slot_is_not_given_on_before_its_tombstone_is_safe(void **state)
         fake_conn_dirty(&f->e, id, id);
         commit(f);
     }
-    state_conn_gone(f->s, 7);
+    fake_conn_gone(&f->e, 7);
     fake_conn_dirty(&f->e, 100, 100); /* no room: slot 7 may still be needed */
     commit(f);
     assert_int_equal(f->s->conns.refused, 1);
@@ -289,7 +289,7 @@ static void slots_follow_ids_through_long_churn(void **state)
     for (uint64_t id = 1; id <= 5000; id++) {
         fake_conn_dirty(&f->e, id, id * 3);
         if (id - oldest >= 40)
-            state_conn_gone(f->s, oldest++);
+            fake_conn_gone(&f->e, oldest++);
         commit(f);
     }
     assert_int_equal(f->s->conns.used, 5000 - oldest + 1);
@@ -340,7 +340,7 @@ static void recovery_finds_the_committed_and_wipes_the_rest(void **state)
     fake_conn_dirty(&f->e, 1, 11);
     fake_conn_dirty(&f->e, 2, 22);
     commit(f);
-    state_conn_gone(f->s, 2);
+    fake_conn_gone(&f->e, 2);
     commit(f);
     pid = fork();
     if (pid == 0) {
