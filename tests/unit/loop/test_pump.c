@@ -21,7 +21,7 @@ struct world {
     unsigned packets, packets_per_commit; /* that wait, and that each commit makes */
     unsigned committed_packets;
     int send_error; /* of the next netio_send() */
-    bool congested, more_input, gone;
+    bool congested, more_input;
     bool moves_fill; /* the next stream_flush() fills the move log */
     bool move_full;
     unsigned ready, ready_what;
@@ -81,7 +81,7 @@ bool tcp_engine_next_event(struct tcp_engine *e, struct tcp_event *ret)
         return false;
     w.events--;
     note('e');
-    *ret = (struct tcp_event){ .conn_id = 7, .what = w.gone ? TCP_EV_GONE : TCP_EV_READABLE };
+    *ret = (struct tcp_event){ .conn_id = 7, .what = TCP_EV_READABLE };
     return true;
 }
 
