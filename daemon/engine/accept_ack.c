@@ -76,13 +76,17 @@ static void sample_rtt(struct tcp_conn *conn, const struct segment *seg,
     }
 }
 
-/* 3.10.7.4: from newer segments only; one with the same numbers may only open it wider. */
+/*
+ * 3.10.7.4 takes the window from the segment with the newer SEG.SEQ. Here the newer
+ * SEG.ACK decides first: a retransmission has an old SEG.SEQ, but its window belongs
+ * to its ACK, and with the window of an older ACK the right edge would move by itself.
+ */
 void ack_update_window(struct tcp_conn *conn, const struct segment *seg, usec_t now)
 {
     uint32_t wnd = (uint32_t)seg->wnd << conn->snd.wscale;
 
-    if (seq_lt(conn->snd.wl1, seg->seq) ||
-        (seq_eq(conn->snd.wl1, seg->seq) && seq_leq(conn->snd.wl2, seg->ack))) {
+    if (seq_lt(conn->snd.wl2, seg->ack) ||
+        (seq_eq(conn->snd.wl2, seg->ack) && seq_leq(conn->snd.wl1, seg->seq))) {
         if (wnd != conn->snd.wnd)
             conn->engine->counters.in_win_update++;
         if (!conn->snd.wnd && wnd && conn->sentq.count) {

@@ -15,7 +15,8 @@
  *
  * A connection is named by its pointer, which is valid until the TCP_EV_GONE of
  * that connection has been fetched *and* tcp_engine_committed() has been called,
- * and by its id, which is never used again.
+ * and by its id, which is never used again. One that was announced by nothing but
+ * TCP_EV_PATH, being half open, may go without a word.
  */
 #ifndef TCPD_ENGINE_ENGINE_H
 #define TCPD_ENGINE_ENGINE_H

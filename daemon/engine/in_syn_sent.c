@@ -14,9 +14,12 @@ static bool ack_is_good(struct tcp_conn *conn, const struct arrival *a, bool *re
         return true;
     if (seq_gt(seg->ack, conn->snd.iss) && seq_leq(seg->ack, conn->snd.max))
         return true;
+    if (seg->flags & TCP_RST) {
+        engine_drop(conn->engine, conn, DROP_RST_ACK, a->now);
+        return false;
+    }
     engine_drop(conn->engine, conn, DROP_SYN_SENT_ACK, a->now);
-    if (!(seg->flags & TCP_RST))
-        reply_rst(conn->engine, a);
+    reply_rst(conn->engine, a);
     return false;
 }
 

@@ -89,11 +89,23 @@ static bool is_syn_again(const struct tcp_conn *conn, const struct segment *seg)
            !(seg->flags & (TCP_ACK | TCP_RST)) && seq_eq(seg->seq, conn->rcv.irs);
 }
 
+/* Figure 7: both opened at once, and the SYN-ACKs cross. The SYN in it is the one that we have. */
+static bool is_crossing_syn_ack(const struct tcp_conn *conn, const struct segment *seg)
+{
+    return conn->state == TCP_SYN_RCVD && !conn->passive &&
+           (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK) &&
+           seq_eq(seg->seq, conn->rcv.irs);
+}
+
 /* First. Also, with a window of zero: ACKs, URG and RST of the segment are still good (3.4). */
 static enum verdict check_seq(struct tcp_conn *conn, struct arrival *a)
 {
     struct segment *seg = &a->seg;
 
+    if (is_crossing_syn_ack(conn, seg)) {
+        seg->flags &= (uint8_t)~TCP_SYN;
+        seg->seq = seq_add(seg->seq, 1);
+    }
     if (acceptable(conn, seg)) {
         conn->stat.last_recv_at = a->now; /* what is forged blindly is no sign of life */
         return GO_ON;
@@ -159,13 +171,6 @@ static enum verdict check_syn(struct tcp_conn *conn, struct arrival *a)
 {
     if (!(a->seg.flags & TCP_SYN))
         return GO_ON;
-    /* Figure 8: the SYN-ACK of a simultaneous open carries a SYN that we have. */
-    if (conn->state == TCP_SYN_RCVD && !conn->passive && seq_eq(a->seg.seq, conn->rcv.irs) &&
-        a->seg.flags & TCP_ACK) {
-        a->seg.flags &= (uint8_t)~TCP_SYN;
-        a->seg.seq = seq_add(a->seg.seq, 1);
-        return GO_ON;
-    }
     if (conn->state == TCP_SYN_RCVD && conn->passive) {
         conn_kill(conn, CAUSE_SYN, 0, a->now);
         return drop(conn, a, DROP_SYN_SYNCHRONIZED);

@@ -77,21 +77,20 @@ uint16_t window_advertise(struct tcp_conn *conn)
 }
 
 /*
- * The program has read: tell the peer if the step is worth a segment of its own.
- * Two segments or half the buffer, so that a fast reader does not answer every
- * segment twice; from a closed window the first worthwhile step.
+ * The program has read: is that worth a segment of its own? When the window that
+ * the peer knows of has at least doubled, which from a closed one is the first
+ * worthwhile step. What is less goes with the next ACK.
  */
 void window_release(struct tcp_conn *conn, usec_t now)
 {
+    uint32_t offered, step = MAX(max_step(conn), 1u);
     struct seq edge;
-    uint32_t step = max_step(conn);
 
     if (conn->state < TCP_ESTABLISHED || conn->rcv.fin_known)
         return;
     edge = window_edge(conn);
-    if (seq_gt(conn->rcv.adv, conn->rcv.nxt))
-        step = MAX(step, MIN(conn->tune.rcv_buf / 2, 2 * conn->rcv.mss));
-    if (seq_diff(edge, conn->rcv.adv) < (int32_t)MAX(step, 1u))
+    offered = seq_gt(conn->rcv.adv, conn->rcv.nxt) ? seq_len(conn->rcv.nxt, conn->rcv.adv) : 0;
+    if (seq_diff(edge, conn->rcv.adv) < (int32_t)MAX(step, MIN(offered, conn->tune.rcv_buf / 2)))
         return;
     conn->engine->counters.out_win_update++;
     ack_now(conn);

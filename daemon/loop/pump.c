@@ -84,8 +84,9 @@ static unsigned take_input(struct daemon *d, unsigned due, usec_t now)
         netio_route_input(d->netio, now);
     if (due & DUE_DEVICE)
         tcp_engine_resume(d->engine);
-    if (due & DUE_NETIO && netio_input(d->netio, INPUT_PACKETS, now))
-        more |= DUE_NETIO;
+    if (due & DUE_NETIO)
+        more |= netio_input(d->netio, (due & DUE_NETIO) >> DUE_NETIO_SHIFT, INPUT_PACKETS, now)
+                << DUE_NETIO_SHIFT;
     if (d->ending)
         return more;
     if (due & DUE_RPC) {

@@ -14,9 +14,11 @@
 #include "state/state.h"
 #include "stream/stream.h"
 
+#define DUE_NETIO_SHIFT 8
+
 /* What a wake-up finds to do. */
 enum due {
-    DUE_NETIO = 1 << 0,  /* packets or ICMP errors wait */
+    DUE_NETIO = NETIO_ALL << DUE_NETIO_SHIFT, /* packets or ICMP errors wait: by which socket */
     DUE_ROUTE = 1 << 1,  /* rtnetlink has news */
     DUE_RPC = 1 << 2,    /* requests, or clients who come and go */
     DUE_STREAM = 1 << 3, /* bytes from programs */

@@ -155,7 +155,7 @@ static int build_watches(struct worker *w)
     netio_watch(d->netio, &net);
     for (size_t i = 0; i < ARRAY_LEN(net.input); i++)
         if (net.input[i] >= 0 && !r)
-            r = loop_watch(d->loop, net.input[i], LOOP_READ, DUE_NETIO);
+            r = loop_watch(d->loop, net.input[i], LOOP_READ, 1u << i << DUE_NETIO_SHIFT);
     if (!r && net.route_events >= 0)
         r = loop_watch(d->loop, net.route_events, LOOP_READ, DUE_ROUTE);
     if (!r)

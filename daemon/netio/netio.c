@@ -76,23 +76,26 @@ struct netio *netio_free(struct netio *n)
 }
 
 /* The families take turns, batch by batch, so that neither waits for the other. */
-bool netio_input(struct netio *n, unsigned budget, usec_t now)
+unsigned netio_input(struct netio *n, unsigned sources, unsigned budget, usec_t now)
 {
     size_t bytes = INPUT_BYTES;
-    bool more4 = true, more6 = true, icmp;
 
     n->now = now;
     if (n->routes_lost)
         netio_route_input(n, now);
-    icmp = icmp_in_receive(n, n->fds.icmp4, AF_INET);
-    icmp |= icmp_in_receive(n, n->fds.icmp6, AF_INET6);
-    while (budget && bytes && (more4 || more6)) {
-        if (more4)
-            more4 = receiver_batch(n, n->fds.raw4_in, AF_INET, &budget, &bytes);
-        if (more6 && budget)
-            more6 = receiver_batch(n, n->fds.raw6_in, AF_INET6, &budget, &bytes);
+    if (sources & NETIO_ICMP4 && !icmp_in_receive(n, n->fds.icmp4, AF_INET))
+        sources &= ~(unsigned)NETIO_ICMP4;
+    if (sources & NETIO_ICMP6 && !icmp_in_receive(n, n->fds.icmp6, AF_INET6))
+        sources &= ~(unsigned)NETIO_ICMP6;
+    while (budget && bytes && sources & (NETIO_RAW4 | NETIO_RAW6)) {
+        if (sources & NETIO_RAW4 &&
+            !receiver_batch(n, n->fds.raw4_in, AF_INET, &budget, &bytes))
+            sources &= ~(unsigned)NETIO_RAW4;
+        if (sources & NETIO_RAW6 && budget &&
+            !receiver_batch(n, n->fds.raw6_in, AF_INET6, &budget, &bytes))
+            sources &= ~(unsigned)NETIO_RAW6;
     }
-    return icmp || more4 || more6;
+    return sources;
 }
 
 void netio_watch(const struct netio *n, struct netio_watch *ret)

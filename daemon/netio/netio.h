@@ -81,17 +81,28 @@ int netio_ifname(struct netio *n, uint32_t ifindex, char name[16]);
 /** netio_set_ports() - change what netio_init said of anonymous ports; obeyed from now on */
 void netio_set_ports(struct netio *n, uint16_t anon_low, uint16_t anon_high, unsigned claim_pool);
 
+/* The sockets that packets come in by; asking one that has nothing costs a system call. */
+enum netio_source {
+    NETIO_RAW4 = 1 << 0,
+    NETIO_RAW6 = 1 << 1,
+    NETIO_ICMP4 = 1 << 2,
+    NETIO_ICMP6 = 1 << 3,
+    NETIO_ALL = 15,
+};
+
 /**
  * netio_input() - read packets and ICMP errors, at most @budget packets
+ * @sources:  bits of enum netio_source: those that are known, or thought, to be readable
  *
- * Returns true if more may be waiting.
+ * Returns the sources in which more may be waiting.
  */
-bool netio_input(struct netio *n, unsigned budget, usec_t now);
+unsigned netio_input(struct netio *n, unsigned sources, unsigned budget, usec_t now);
 
 /** netio_route_input() - read rtnetlink notifications */
 void netio_route_input(struct netio *n, usec_t now);
 
-/* The fds to watch for reading: netio_input() for the first ones, route_input() for the last. */
+/* The fds to watch for reading: netio_input() for the first ones, in the order of enum
+ * netio_source, route_input() for the last. */
 struct netio_watch {
     int input[4];
     int route_events;

@@ -24,6 +24,8 @@ static int find(struct call *c, int dead, struct sock **ret, int *ret_family)
 {
     struct stream *st = c->rpc->init.stream;
 
+    *ret = NULL;
+    *ret_family = 0;
     if (c->fd < 0)
         return call_say(c, -EBADF, "the call needs the socket's descriptor");
     *ret = stream_find(st, c->fd);
@@ -38,18 +40,22 @@ static int find_or_attach(struct call *c, struct sock **ret)
     struct sock *s;
     int family, r;
 
+    *ret = NULL;
     r = find(c, -EINVAL, &s, &family);
-    if (r == 0 && !s) {
+    if (r < 0)
+        return r;
+    if (!s) {
         r = sock_new(c->rpc->init.socks, family, &c->cred, &s);
         if (r < 0)
             return r;
         r = stream_attach(c->rpc->init.stream, s, c->fd);
-        if (r < 0)
+        if (r < 0) {
             sock_close(s, false, c->now);
+            return r;
+        }
     }
-    if (r == 0)
-        *ret = s;
-    return r;
+    *ret = s;
+    return 0;
 }
 
 /* ---- addresses --------------------------------------------------------------------- */

@@ -120,17 +120,17 @@ uint8_t tcp_options_len(const struct tcp_options *opt)
     return (uint8_t)(len_without_sacks(opt) + (sacks ? 4 + 8 * sacks : 0));
 }
 
-static uint8_t *put_sacks(uint8_t *p, const struct tcp_options *opt)
+static uint8_t *put_sacks(uint8_t *p, const uint8_t *end, const struct tcp_options *opt)
 {
     uint8_t sacks = sacks_that_fit(opt);
 
-    if (!sacks)
+    if (!sacks || end - p < 4)
         return p;
     *p++ = OPT_NOP;
     *p++ = OPT_NOP;
     *p++ = OPT_SACK;
     *p++ = (uint8_t)(2 + 8 * sacks);
-    for (uint8_t i = 0; i < sacks; i++) {
+    for (uint8_t i = 0; i < sacks && end - p >= 8; i++) {
         p = put32(p, opt->sack[i].start.v);
         p = put32(p, opt->sack[i].end.v);
     }
@@ -156,6 +156,6 @@ uint8_t tcp_options_build(const struct tcp_options *opt, uint8_t buf[TCP_OPTIONS
     }
     if (opt->has_wscale)
         p = put32(p, (uint32_t)OPT_NOP << 24 | (uint32_t)OPT_WSCALE << 16 | 3u << 8 | opt->wscale);
-    p = put_sacks(p, opt);
+    p = put_sacks(p, buf + TCP_OPTIONS_MAX, opt);
     return (uint8_t)(p - buf);
 }

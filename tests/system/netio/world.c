@@ -180,7 +180,7 @@ void world_pump(struct world *w, unsigned packets, int msec)
         for (int i = 0; i < 4; i++)
             p[i] = (struct pollfd){ .fd = watch.input[i], .events = POLLIN };
         (void)poll(p, 4, 10);
-        while (netio_input(w->n, 64, world_now()))
+        while (netio_input(w->n, NETIO_ALL, 64, world_now()))
             ;
     }
 }

@@ -50,8 +50,8 @@ static void every_state_can_be_entered_and_left(void **state)
         if (s == TCP_LISTEN)
             continue; /* a listener is no connection here */
         for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
-            in |= edges[i].to == s;
-            out |= edges[i].from == s;
+            in |= (int)edges[i].to == s;
+            out |= (int)edges[i].from == s;
         }
         assert_true(in && out);
     }
@@ -72,7 +72,7 @@ static void every_cause_is_used_and_named(void **state)
         bool used = false;
 
         for (size_t i = 0; i < ARRAY_LEN(edges); i++)
-            used |= edges[i].cause == c;
+            used |= (int)edges[i].cause == c;
         assert_true(used);
         assert_true(strlen(tcp_cause_name(c)) > 0);
     }

@@ -21,6 +21,7 @@ struct world {
     unsigned packets, packets_per_commit; /* that wait, and that each commit makes */
     unsigned committed_packets;
     int send_error; /* of the next netio_send() */
+    unsigned claim_pool;
     bool congested, more_input;
     bool moves_fill; /* the next stream_flush() fills the move log */
     bool move_full;
@@ -41,11 +42,21 @@ static void note(char c)
 
 /* ---- the rooms --------------------------------------------------------------------- */
 
-bool netio_input(struct netio *n, unsigned budget, usec_t now)
+unsigned netio_input(struct netio *n, unsigned sources, unsigned budget, usec_t now)
 {
     note('n');
     assert_int_equal(budget, 64);
-    return w.more_input;
+    assert_int_equal(sources, NETIO_ALL);
+    return w.more_input ? sources : 0;
+}
+
+void netio_set_ports(struct netio *n, uint16_t anon_low, uint16_t anon_high, unsigned claim_pool)
+{
+    w.claim_pool = claim_pool;
+}
+
+void netio_set_raw_only(struct netio *n, bool raw_only)
+{
 }
 
 void netio_route_input(struct netio *n, usec_t now)
@@ -328,6 +339,15 @@ static void input_that_remains_keeps_the_loop_awake(void **state)
     assert_int_equal(w.awake & ~(1u << 31), DUE_NETIO);
 }
 
+static void a_changed_tunable_reaches_the_network_edge(void **state)
+{
+    d.tun.claim_pool = 17;
+    pump(&d, 0, NOW);
+    assert_int_equal(w.claim_pool, 0);
+    pump(&d, DUE_RPC, NOW); /* only a request can have changed it */
+    assert_int_equal(w.claim_pool, 17);
+}
+
 static void a_full_queue_is_flushed_and_the_packet_offered_again(void **state)
 {
     w.packets = 1;
@@ -413,6 +433,7 @@ int main(void)
         TEST(rounds_are_bounded_and_the_rest_comes_at_once),
         TEST(a_full_move_log_gets_its_commit_in_the_same_wake_up),
         TEST(input_that_remains_keeps_the_loop_awake),
+        TEST(a_changed_tunable_reaches_the_network_edge),
         TEST(a_full_queue_is_flushed_and_the_packet_offered_again),
         TEST(packets_leave_in_batches),
         TEST(what_the_device_refused_goes_back_to_the_engine),
