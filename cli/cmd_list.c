@@ -65,6 +65,12 @@ static bool is_right(int column)
     return column == ID || column == RECV_Q || column == SEND_Q || column == PID;
 }
 
+/* An orphan, whose program is gone, has no owner: the daemon says so by the uid of nobody. */
+static bool is_orphan(const Tcpd__V1__Connection *c)
+{
+    return c->uid == UINT32_MAX;
+}
+
 static void user_text(uint32_t uid, bool numeric, char *buf, size_t size)
 {
     const struct passwd *user = numeric ? NULL : getpwuid(uid);
@@ -87,6 +93,11 @@ static void row_fill(struct row *row, const Tcpd__V1__Connection *c, const struc
              strcmp(c->state, "LISTEN") == 0 ? c->backlog : c->send_queue);
     out_endpoint(c->local, row->cell[LOCAL], size);
     out_endpoint(c->remote, row->cell[REMOTE], size);
+    if (is_orphan(c)) {
+        snprintf(row->cell[USER], size, "-");
+        snprintf(row->cell[PID], size, "-");
+        return;
+    }
     user_text(c->uid, o->numeric, row->cell[USER], size);
     snprintf(row->cell[PID], size, "%" PRIu32, c->pid);
 }
