@@ -18,8 +18,8 @@
 
 static int usage(struct ctl *ctl)
 {
-    fprintf(ctl->err, "usage: ndd -set device_name name value\n"
-                      "       ndd [-get] device_name name [name ...]\n");
+    fprintf(ctl->err, "usage: ndd -set device_name name value | "
+                      "ndd [-get] device_name name [name ...]\n");
     return CTL_USAGE;
 }
 

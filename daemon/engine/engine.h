@@ -237,6 +237,9 @@ void tcp_listener_configure(struct tcp_listener *l, const struct tcp_config *con
 /** tcp_listener_taken() - @conn, announced by TCP_EV_ACCEPT, was taken out of the backlog */
 void tcp_listener_taken(struct tcp_listener *l, struct tcp_conn *conn, uint64_t new_user);
 
+/** tcp_listener_hold() - @held connections were taken, but by no program yet: they count as queued */
+void tcp_listener_hold(struct tcp_listener *l, uint32_t held);
+
 /** tcp_listener_close() - stop listening; connections not taken are reset. Frees @l. */
 void tcp_listener_close(struct tcp_engine *e, struct tcp_listener *l, usec_t now);
 

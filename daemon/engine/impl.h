@@ -34,6 +34,7 @@ struct tcp_listener {
     struct tcp_config config;
     uint32_t backlog;
     uint32_t queued;    /* completed, not taken: illumos' q */
+    uint32_t held;      /* taken on the way to a program that has not accepted them yet */
     uint32_t half_open; /* SYN_RCVD: illumos' q0 */
     struct list children;
     struct list port_node; /* in the engine's bucket for this port */

@@ -36,7 +36,7 @@ void tcp_listener_configure(struct tcp_listener *l, const struct tcp_config *con
 /* q is full when as many wait as the program allowed. */
 bool listener_full(const struct tcp_listener *l)
 {
-    return l->queued >= l->backlog;
+    return (uint64_t)l->queued + l->held >= l->backlog;
 }
 
 void listener_completed(struct tcp_conn *conn)
@@ -72,6 +72,11 @@ void tcp_listener_taken(struct tcp_listener *l, struct tcp_conn *conn, uint64_t 
         listener_forget(conn);
     conn->user = new_user;
     conn_dirty(conn);
+}
+
+void tcp_listener_hold(struct tcp_listener *l, uint32_t held)
+{
+    l->held = held;
 }
 
 void tcp_listener_close(struct tcp_engine *e, struct tcp_listener *l, usec_t now)

@@ -34,7 +34,8 @@ const char *tcp_drop_name(enum tcp_drop d)
     return (unsigned)d < TCP_DROP_COUNT ? drop_names[d] : "?";
 }
 
-static bool edge_is_legal(enum tcp_state from, enum tcp_state to, enum tcp_cause cause)
+/* Only asserted: a release build does without. */
+__attribute__((unused)) static bool edge_is_legal(enum tcp_state from, enum tcp_state to, enum tcp_cause cause)
 {
     switch ((unsigned)from << 16 | (unsigned)to << 8 | (unsigned)cause) {
 #define EDGE(from, to, cause, rfc)                                                                 \

@@ -6,6 +6,11 @@ static int claim(void *ctx, uint16_t *port)
     return netio_claim(ctx, port);
 }
 
+static int claim_anonymous(void *ctx, uint16_t *port)
+{
+    return netio_claim_anonymous(ctx, port);
+}
+
 static void release(void *ctx, uint16_t port)
 {
     netio_release(ctx, port);
@@ -41,6 +46,7 @@ struct sock_world world_of_netio(struct netio *n)
     return (struct sock_world){
         .ctx = n,
         .claim = claim,
+        .claim_anonymous = claim_anonymous,
         .release = release,
         .pool = pool,
         .route = route,

@@ -339,7 +339,7 @@ static int claim_any(struct netio *n, uint16_t *port)
 /* ---- the verbs
  * ------------------------------------------------------------------------------------ */
 
-int netio_claim(struct netio *n, uint16_t *port)
+static int claim(struct netio *n, uint16_t *port, bool anonymous)
 {
     uint16_t want = *port;
     int r = 0;
@@ -347,12 +347,22 @@ int netio_claim(struct netio *n, uint16_t *port)
     if (want == 0)
         r = claim_any(n, &want);
     else if (!n->ports.claim[want].open)
-        r = claim_open(n, want, false);
+        r = claim_open(n, want, anonymous);
     if (r)
         return r;
     ref(&n->ports, want);
     *port = want;
     return 0;
+}
+
+int netio_claim(struct netio *n, uint16_t *port)
+{
+    return claim(n, port, false);
+}
+
+int netio_claim_anonymous(struct netio *n, uint16_t *port)
+{
+    return claim(n, port, true);
 }
 
 void netio_release(struct netio *n, uint16_t port)

@@ -130,6 +130,8 @@ bool netio_flush(struct netio *n, void (*unsent)(void *ctx, const struct packet 
 /* ---- port claims: the functions behind struct sock_world ------------------------------------ */
 
 int netio_claim(struct netio *n, uint16_t *port);
+/** netio_claim_anonymous() - the same for a number that nobody asked for: kept in the pool after use */
+int netio_claim_anonymous(struct netio *n, uint16_t *port);
 void netio_release(struct netio *n, uint16_t port);
 uint16_t netio_pool(struct netio *n, unsigned index);
 /** netio_close_claims() - at stop, after the last connection has ended */

@@ -182,3 +182,9 @@ void listener_stop(struct sock *s, usec_t now)
     list_del(&s->on_starved);
     quota_release_listener(s);
 }
+
+void sock_listener_hold(struct sock *listener, uint32_t held)
+{
+    if (listener->listener)
+        tcp_listener_hold(listener->listener, held);
+}

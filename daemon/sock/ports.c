@@ -196,13 +196,23 @@ static void port_close_if_unused(struct sock_table *t, uint16_t number)
     t->ports_used--;
 }
 
-/* Claim @port for @s, whom nobody of ours hinders. 0, -EADDRINUSE: the kernel's, or -errno. */
-static int hold(struct sock *s, const struct sock_addr *addr, uint16_t port)
+static int claim(struct sock_table *t, uint16_t port, bool anonymous)
+{
+    if (anonymous && t->world.claim_anonymous)
+        return t->world.claim_anonymous(t->world.ctx, &port);
+    return t->world.claim(t->world.ctx, &port);
+}
+
+/*
+ * Claim @port for @s, whom nobody of ours hinders; @anonymous: the number is our choice.
+ * 0, -EADDRINUSE: the kernel's, or -errno.
+ */
+static int hold(struct sock *s, const struct sock_addr *addr, uint16_t port, bool anonymous)
 {
     struct sock_table *t = s->table;
     struct binding *b = calloc(1, sizeof(*b));
     struct port *p = port_open(t, port);
-    int r = b && p ? t->world.claim(t->world.ctx, &port) : -ENOMEM;
+    int r = b && p ? claim(t, port, anonymous) : -ENOMEM;
 
     if (r < 0) {
         free(b);
@@ -289,7 +299,7 @@ int ports_bind_accepted(struct sock *s, struct tcp_conn *conn)
 
     if (idmap_reserve(&s->table->links) < 0)
         return -ENOMEM;
-    r = hold(s, &local, local.port);
+    r = hold(s, &local, local.port, false);
     if (r < 0)
         return r;
     ports_link(s, conn);
@@ -340,7 +350,7 @@ static int bind_anonymous(struct sock *s, const struct sock_addr *addr)
                 continue;
             if (held && is_busy(t, port, &binder))
                 continue;
-            r = hold(s, addr, port);
+            r = hold(s, addr, port, true);
             if (r != -EADDRINUSE)
                 return r;
         }
@@ -356,7 +366,7 @@ int ports_bind(struct sock *s, const struct sock_addr *addr)
         return bind_anonymous(s, addr);
     if (is_busy(s->table, addr->port, &binder))
         return -EADDRINUSE;
-    return hold(s, addr, addr->port);
+    return hold(s, addr, addr->port, false);
 }
 
 /* Try one port for @flow: 0, -EADDRINUSE: not this one, or -errno. */
@@ -375,7 +385,7 @@ static int try_for(struct sock *s, struct flow *flow, uint16_t port, usec_t now)
         return -EADDRINUSE;
     if (!tcp_flow_free(t->engine, flow, now))
         return -EADDRINUSE;
-    return hold(s, &local, port);
+    return hold(s, &local, port, true);
 }
 
 /* How many ports the pool offers, without asking for each. */

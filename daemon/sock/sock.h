@@ -58,6 +58,9 @@ struct sock_world {
      * there are no devices. */
     int (*ifindex)(void *ctx, const char *name);
     int (*ifname)(void *ctx, uint32_t ifindex, char name[16]);
+    /* As claim(), for a number that sock chose itself: when it is released it may be kept for
+     * the next one, and pool() offers it meanwhile. NULL: as claim(). */
+    int (*claim_anonymous)(void *ctx, uint16_t *port);
 };
 
 struct sock_table_init {
@@ -122,6 +125,13 @@ int sock_connect(struct sock *s, const struct sock_addr *addr, const struct cred
  * the uid's sockets is closed. -ENOMEM.
  */
 int sock_accept(struct sock *listener, struct sock **ret);
+
+/**
+ * sock_listener_hold() - @held accepted sockets are on their way to the program
+ *
+ * Until it has them they take room in the backlog, as those in the queue do.
+ */
+void sock_listener_hold(struct sock *listener, uint32_t held);
 
 /** sock_shutdown() - shutdown(2), @how SHUT_RD, SHUT_WR, SHUT_RDWR. -ENOTCONN */
 int sock_shutdown(struct sock *s, int how, usec_t now);

@@ -121,6 +121,7 @@ void accept_take(struct stream *st, struct entry *l, usec_t now)
         r = take_one(st, l, now);
     if (r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOBUFS)
         list_append_once(&st->starved, &l->on_starved);
+    sock_listener_hold(l->sock, l->accept->count);
     if (l->accept->count > l->accept->sent)
         list_append_once(&st->out, &l->on_out);
 }
@@ -152,6 +153,7 @@ void accept_settle(struct stream *st, struct entry *l)
     }
     while (q->sent * cost > (uint32_t)outq)
         pop(st, q);
+    sock_listener_hold(l->sock, q->count);
 }
 
 bool accept_never_received(const struct entry *child)

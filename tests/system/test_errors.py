@@ -338,8 +338,8 @@ def a_full_backlog_lets_no_more_connections_in_and_accept_makes_room():
                 s.connect((p.host.v4, 7000))
             except socket.timeout:
                 break
-        # 2 * 3/2 + 1 in the queue, and up to 16 that are on their way to the program
-        check(2 <= len(calls) - 1 <= 4 + 16, f"{len(calls) - 1} connections with a backlog of 2")
+        # 2 * 3/2 + 1, as illumos counts; those on their way to the program included
+        check(2 <= len(calls) - 1 <= 4, f"{len(calls) - 1} connections with a backlog of 2")
         c.popen.stdin.write(b"go on\n")
         c.popen.stdin.flush()
         c.expect("^accepted")
@@ -366,11 +366,12 @@ def timeouts_on_the_socket_are_obeyed():
 
 
 @test(seconds=60)
-def an_unreachable_neighbour_fails_the_connect():
+def an_unreachable_neighbour_is_why_the_connect_failed():
+    """RFC 9293 MUST-56: such an ICMP error ends nothing; it is told when the time is over."""
     with Pair() as p:
+        p.d.set("tcp_ip_abort_cinterval", 6000)
         c = p.python("""
             s = socket.socket(); s.settimeout(40)
-            start = time.monotonic()
             try: s.connect((A[0], 7000))
             except OSError as e: say(errno.errorcode.get(e.errno, e))
         """, "10.77.0.200")

@@ -170,8 +170,8 @@ static void ndd_tells_its_usage_as_illumos_does(void **state)
         struct run r = tcpctl(NULL, lines[i]);
 
         assert_int_equal(r.status, 2);
-        assert_string_equal(r.err, "usage: ndd -set device_name name value\n"
-                                   "       ndd [-get] device_name name [name ...]\n");
+        assert_string_equal(r.err, "usage: ndd -set device_name name value | "
+                                   "ndd [-get] device_name name [name ...]\n");
         done(&r);
     }
 }

@@ -149,6 +149,11 @@ void tcp_listener_configure(struct tcp_listener *l, const struct tcp_config *con
     l->configured++;
 }
 
+void tcp_listener_hold(struct tcp_listener *l, uint32_t held)
+{
+    l->held = held;
+}
+
 void tcp_listener_taken(struct tcp_listener *l, struct tcp_conn *conn, uint64_t new_user)
 {
     conn->listener = NULL;

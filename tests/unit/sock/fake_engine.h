@@ -21,6 +21,7 @@ struct tcp_conn {
 };
 
 struct tcp_listener {
+    uint32_t held;
     struct list node;
     struct tcp_open open;
     struct tcp_config config;

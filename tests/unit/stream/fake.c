@@ -73,6 +73,11 @@ uint32_t sock_queued(const struct sock *s)
     return s->queued;
 }
 
+void sock_listener_hold(struct sock *listener, uint32_t held)
+{
+    listener->held = held;
+}
+
 int sock_accept(struct sock *listener, struct sock **ret)
 {
     if (listener->queued == 0)

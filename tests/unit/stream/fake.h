@@ -22,6 +22,7 @@ struct tcp_conn {
 };
 
 struct sock {
+    uint32_t held; /* what sock_listener_hold() said */
     uint64_t id;
     int family;
     struct tcp_conn conn;

@@ -57,7 +57,8 @@ static size_t encode(const struct segment *seg, const uint8_t *payload, size_t l
     pkt.iov_count = 2;
     tcp_header_set_checksum(&pkt);
     memcpy(buf, pkt.hdr, pkt.hdr_len);
-    memcpy(buf + pkt.hdr_len, payload, len);
+    if (len)
+        memcpy(buf + pkt.hdr_len, payload, len);
     return pkt.hdr_len + len;
 }
 
