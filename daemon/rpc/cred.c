@@ -26,16 +26,10 @@ void cred_init(struct rpc *r)
 {
     char buf[4096];
     struct group group, *found = NULL;
-    struct stat st;
 
     if (getgrnam_r(ADMIN_GROUP, &group, buf, sizeof(buf), &found) == 0 && found) {
         r->has_admin_group = true;
         r->admin_group = found->gr_gid;
-    }
-    if (stat("/proc/self/ns/user", &st) == 0) {
-        r->has_user_ns = true;
-        r->user_ns_dev = st.st_dev;
-        r->user_ns_ino = st.st_ino;
     }
 }
 
@@ -107,12 +101,24 @@ static bool is_old_enough(int dir, usec_t since)
     return ticks * (USEC_PER_SEC / (unsigned)sysconf(_SC_CLK_TCK)) <= since;
 }
 
-static bool in_our_user_ns(const struct rpc *r, int dir)
+/* /proc/PID/ns/user would say it, but only to a tracer, which we may not be. The map of
+ * another user namespace covers fewer ids, unless somebody mightier than it made it so. */
+static bool in_our_user_ns(int dir)
+{
+    char theirs[1024], ours[1024];
+
+    return read_text(dir, "uid_map", theirs, sizeof(theirs)) &&
+           read_text(AT_FDCWD, "/proc/self/uid_map", ours, sizeof(ours)) &&
+           strcmp(theirs, ours) == 0;
+}
+
+/* What a process may do by a program file's set-uid bit or capabilities, its user may not: a
+ * request can be sent before such an exec and be read after it. Its /proc is root's then. */
+static bool is_own_right(int dir, uid_t uid)
 {
     struct stat st;
 
-    return r->has_user_ns && fstatat(dir, "ns/user", &st, 0) == 0 &&
-           st.st_dev == r->user_ns_dev && st.st_ino == r->user_ns_ino;
+    return fstat(dir, &st) == 0 && st.st_uid == uid;
 }
 
 static bool effective_caps(int dir, uint64_t *ret)
@@ -140,8 +146,8 @@ void cred_add_caps(struct call *c)
     dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return;
-    if (is_old_enough(dir, c->session->since) && in_our_user_ns(c->rpc, dir) &&
-        effective_caps(dir, &caps)) {
+    if (is_old_enough(dir, c->session->since) && in_our_user_ns(dir) &&
+        effective_caps(dir, &caps) && is_own_right(dir, c->cred.uid)) {
         c->cred.net_admin = (caps >> CAP_NET_ADMIN & 1) != 0;
         c->cred.bind_service = (caps >> CAP_NET_BIND_SERVICE & 1) != 0;
     }

@@ -93,6 +93,7 @@ static void answer(struct call *c)
 
 void dispatch(struct rpc *r, struct session *s, struct frame *f, usec_t now)
 {
+    const uid_t uid = s->uid; /* @s may be gone at the end */
     Tcpd__V1__Request *req = tcpd__v1__request__unpack(NULL, f->len, r->buf);
     Tcpd__V1__Reply reply = TCPD__V1__REPLY__INIT;
     struct call c = {
@@ -113,5 +114,5 @@ void dispatch(struct rpc *r, struct session *s, struct frame *f, usec_t now)
         r->stats.garbage++;
         session_free(r, s);
     }
-    frame_discard_fd(r, f->fd);
+    frame_discard_fds(r, uid, &f->fd, 1);
 }

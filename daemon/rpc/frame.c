@@ -6,14 +6,18 @@
  * Closing a descriptor that a client sent can block: a kernel socket with SO_LINGER, a
  * file of a FUSE server that does not answer, an AF_UNIX socket with one of these in
  * its queue. So whatever is not known to be harmless is closed by a child process that
- * shares the descriptor table and nothing else; and none is ever left to the kernel to
- * drop, neither by a control buffer that is too short nor in the queue of a session.
+ * shares the descriptor table and nothing else, one for all of a message; and none is
+ * ever left to the kernel to drop, neither by a control buffer that is too short nor in
+ * the queue of a session. There are few such children. When those of a user are all
+ * stuck, the descriptors stay open (parked), and nothing more is read from that user
+ * until they are closed: this process itself never closes one.
  */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -53,7 +57,7 @@ static void take_control(struct msghdr *msg, struct frame *f, struct fds *fds)
     }
 }
 
-int frame_read(struct rpc *r, int fd, struct frame *ret)
+int frame_read(struct rpc *r, const struct session *s, struct frame *ret)
 {
     union {
         struct cmsghdr align;
@@ -71,7 +75,7 @@ int frame_read(struct rpc *r, int fd, struct frame *ret)
 
     fds.n = 0;
     *ret = (struct frame){ .fd = -1 };
-    n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    n = recvmsg(s->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0)
         return -errno;
     take_control(&msg, ret, &fds);
@@ -80,38 +84,115 @@ int frame_read(struct rpc *r, int fd, struct frame *ret)
         ret->fd = fds.n == 1 ? fds.fd[0] : -1;
         return 0;
     }
-    for (unsigned i = 0; i < fds.n; i++)
-        frame_discard_fd(r, fds.fd[i]);
+    frame_discard_fds(r, s->uid, fds.fd, fds.n);
     if (n == 0 && !ret->has_sender)
         return -ECONNRESET; /* the end; an empty message would say who sent it */
     return msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EBADMSG;
 }
 
-/* A process that closes @fd and ends. It has no exit signal: only __WCLONE sees it. */
-static bool close_by_child(struct rpc *r, int fd)
+static void closers_reap(struct rpc *r)
 {
+    for (unsigned i = 0; i < r->closers;) {
+        if (waitpid(r->closer[i].pid, NULL, WNOHANG | __WCLONE) == 0)
+            i++;
+        else
+            r->closer[i] = r->closer[--r->closers];
+    }
+}
+
+static unsigned closers_of(const struct rpc *r, uid_t uid)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < r->closers; i++)
+        n += r->closer[i].uid == uid;
+    return n;
+}
+
+static void on_nudge(int sig)
+{
+}
+
+/* Most of what closing waits for is given up at a signal that is caught. SIGURG does nothing to
+ * a closer that is not so far yet; one that died would leave descriptors open. */
+static void closers_nudge(struct rpc *r, uid_t uid)
+{
+    for (unsigned i = 0; i < r->closers; i++)
+        if (r->closer[i].uid == uid)
+            kill(r->closer[i].pid, SIGURG);
+}
+
+/* A process that closes @fd and ends. It has no exit signal: only __WCLONE sees it. It must
+ * not outlive us, or the descriptor table would, and with it every port claim. */
+static bool close_by_child(struct rpc *r, uid_t uid, const int *fd, unsigned n)
+{
+    const struct sigaction nudge = { .sa_handler = on_nudge };
     long pid;
 
-    while (r->closers > 0 && waitpid(-1, NULL, WNOHANG | __WCLONE) > 0)
-        r->closers--;
-    if (r->closers >= CLOSERS_MAX)
+    closers_reap(r);
+    if (r->closers >= CLOSERS_MAX || closers_of(r, uid) >= CLOSERS_PER_UID)
         return false;
     pid = syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, NULL);
     if (pid == 0) {
-        close(fd);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        sigaction(SIGURG, &nudge, NULL);
+        for (unsigned i = 0; i < n; i++)
+            close(fd[i]);
         _exit(0);
     }
     if (pid > 0)
-        r->closers++;
+        r->closer[r->closers++] = (struct closer){ (pid_t)pid, uid };
     return pid > 0;
 }
 
-void frame_discard_fd(struct rpc *r, int fd)
+void frame_discard_fds(struct rpc *r, uid_t uid, const int *fd, unsigned n)
 {
-    if (fd < 0)
+    int doubtful[FDS_MAX];
+    unsigned count = 0;
+    struct parked *p;
+
+    for (unsigned i = 0; i < n && i < FDS_MAX; i++) {
+        if (fd[i] < 0)
+            continue;
+        if (stream_harmless(r->init.stream, fd[i]))
+            close(fd[i]);
+        else
+            doubtful[count++] = fd[i];
+    }
+    if (count == 0 || close_by_child(r, uid, doubtful, count))
         return;
-    if (stream_harmless(r->init.stream, fd) || !close_by_child(r, fd))
-        close(fd);
+    p = malloc(sizeof(*p) + count * sizeof(int));
+    if (!p)
+        return; /* they stay open: better than to wait for them */
+    list_init(&p->on_all);
+    p->uid = uid;
+    p->n = count;
+    memcpy(p->fd, doubtful, count * sizeof(int));
+    list_append(&r->parked, &p->on_all);
+    closers_nudge(r, uid);
+    r->retry_at = 0;
+}
+
+bool frame_is_held(const struct rpc *r, uid_t uid)
+{
+    LIST_FOREACH(n, &r->parked)
+        if (LIST_ENTRY(n, struct parked, on_all)->uid == uid)
+            return true;
+    return false;
+}
+
+void frame_retry(struct rpc *r)
+{
+    LIST_FOREACH_SAFE(n, &r->parked) {
+        struct parked *p = LIST_ENTRY(n, struct parked, on_all);
+
+        if (close_by_child(r, p->uid, p->fd, p->n)) {
+            list_del(&p->on_all);
+            free(p);
+        } else {
+            closers_nudge(r, p->uid);
+        }
+    }
 }
 
 /* ---- out ------------------------------------------------------------------------ */
@@ -127,9 +208,11 @@ static struct reply_frame *reply_frame_free(struct reply_frame *f)
 int frame_queue(struct rpc *r, struct session *s, const Tcpd__V1__Reply *reply, int fd)
 {
     size_t len = tcpd__v1__reply__get_packed_size(reply);
+    struct uid_use *use = session_uid_use(r, s->uid);
     struct reply_frame *f = NULL;
 
-    if (len <= FRAME_MAX && s->queued + len <= QUEUE_MAX && r->queued + len <= QUEUE_ALL_MAX)
+    if (len <= FRAME_MAX && s->queued + len <= QUEUE_MAX && use->queued + len <= QUEUE_UID_MAX &&
+        r->queued + len <= QUEUE_ALL_MAX)
         f = malloc(sizeof(*f) + len);
     if (!f) {
         if (fd >= 0)
@@ -141,6 +224,7 @@ int frame_queue(struct rpc *r, struct session *s, const Tcpd__V1__Reply *reply, 
     list_init(&f->on_session);
     list_append(&s->replies, &f->on_session);
     s->queued += f->len;
+    use->queued += f->len;
     r->queued += f->len;
     list_append_once(&r->out, &s->on_out);
     return 0;
@@ -186,6 +270,7 @@ void frame_drop(struct rpc *r, struct session *s)
     struct reply_frame *f = LIST_ENTRY(list_pop(&s->replies), struct reply_frame, on_session);
 
     s->queued -= f->len;
+    session_uid_use(r, s->uid)->queued -= f->len;
     r->queued -= f->len;
     reply_frame_free(f);
 }

@@ -31,8 +31,10 @@ static void answer(struct rpc *r, struct lingering *l)
     Tcpd__V1__Reply reply = TCPD__V1__REPLY__INIT;
 
     reply.id = l->request_id;
-    if (s)
+    if (s) {
+        s->lingering--;
         call_reply(r, s, &reply, 0, -1);
+    }
     list_del(&l->on_all);
     free(l);
 }
@@ -66,9 +68,12 @@ int svc_close(struct call *c)
         return -EBADF;
     if (!conn || sock_state(s) != SOCK_CONNECTED || !sock_linger(s, &sec) || sec == 0)
         return 0;
+    if (c->session->lingering >= LINGERING_MAX) /* each is looked at in every wake-up */
+        return -ENOBUFS;
     l = calloc(1, sizeof(*l));
     if (!l)
         return -ENOMEM;
+    c->session->lingering++;
     *l = (struct lingering){
         .session_id = c->session->id,
         .request_id = c->req->id,

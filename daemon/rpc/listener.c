@@ -49,6 +49,7 @@ int rpc_new(const struct rpc_init *init, struct rpc **ret)
     list_init(&r->sessions);
     list_init(&r->out);
     list_init(&r->lingering);
+    list_init(&r->parked);
     set_limits(r);
     cred_init(r);
     r->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -76,6 +77,9 @@ struct rpc *rpc_free(struct rpc *r)
     if (!r)
         return NULL;
     linger_free_all(r);
+    LIST_FOREACH_SAFE(n, &r->parked) /* the end of the process closes them */
+        free(LIST_ENTRY(n, struct parked, on_all));
+    list_init(&r->parked);
     LIST_FOREACH_SAFE(n, &r->sessions)
         session_free(r, LIST_ENTRY(n, struct session, on_all));
     idmap_deinit(&r->by_id);
@@ -132,7 +136,9 @@ static void on_event(struct rpc *r, const struct epoll_event *ev, usec_t now)
     s = session_find(r, ev->data.u64);
     if (!s)
         return;
-    if (!s->blocked)
+    if (frame_is_held(r, s->uid))
+        session_hold(r, s);
+    else if (!s->blocked)
         session_read(r, s, now);
     else if (ev->events & (EPOLLHUP | EPOLLERR))
         session_free(r, s);
@@ -174,7 +180,7 @@ void rpc_on_ready(struct rpc *r, uint64_t sock_id, unsigned what)
 
 usec_t rpc_deadline(const struct rpc *r)
 {
-    usec_t first = USEC_NEVER;
+    usec_t first = list_empty(&r->parked) ? USEC_NEVER : r->retry_at;
 
     LIST_FOREACH(n, &r->lingering)
         first = usec_min(first, LIST_ENTRY(n, struct lingering, on_all)->deadline);
@@ -184,4 +190,9 @@ usec_t rpc_deadline(const struct rpc *r)
 void rpc_advance(struct rpc *r, usec_t now)
 {
     linger_check(r, now);
+    if (list_empty(&r->parked) || now < r->retry_at)
+        return;
+    r->retry_at = now + 100 * USEC_PER_MSEC;
+    frame_retry(r);
+    session_unhold_all(r);
 }

@@ -14,14 +14,14 @@
 #include "rpc/session.h"
 #include "state/state.h"
 
-static uintptr_t *uid_count(struct rpc *r, uid_t uid)
+struct uid_use *session_uid_use(struct rpc *r, uid_t uid)
 {
     return idmap_get(&r->by_uid, (uint64_t)uid + 1);
 }
 
 static int uid_charge(struct rpc *r, uid_t uid)
 {
-    uintptr_t *n = uid_count(r, uid);
+    struct uid_use *n = session_uid_use(r, uid);
 
     if (!n) {
         if (idmap_reserve(&r->by_uid) < 0)
@@ -31,22 +31,22 @@ static int uid_charge(struct rpc *r, uid_t uid)
             return -ENOMEM;
         idmap_put(&r->by_uid, (uint64_t)uid + 1, n);
     }
-    if (r->count >= r->max || (uid != 0 && *n >= r->max_per_uid)) {
-        if (*n == 0)
+    if (r->count >= r->max || (uid != 0 && n->sessions >= r->max_per_uid)) {
+        if (n->sessions == 0)
             free(idmap_take(&r->by_uid, (uint64_t)uid + 1));
         return -EMFILE;
     }
-    (*n)++;
+    n->sessions++;
     r->count++;
     return 0;
 }
 
 static void uid_release(struct rpc *r, uid_t uid)
 {
-    uintptr_t *n = uid_count(r, uid);
+    struct uid_use *n = session_uid_use(r, uid);
 
     r->count--;
-    if (--(*n) == 0)
+    if (--n->sessions == 0)
         free(idmap_take(&r->by_uid, (uint64_t)uid + 1));
 }
 
@@ -100,32 +100,58 @@ refuse:
     return -EMFILE;
 }
 
-/* What lies unread in it may carry descriptors: see frame.c. Nothing can be added any more. */
-static void empty(struct rpc *r, struct session *s)
+void session_hold(struct rpc *r, struct session *s)
+{
+    if (!s->held)
+        epoll_ctl(r->epoll, EPOLL_CTL_DEL, s->fd, NULL);
+    s->held = true;
+}
+
+void session_unhold_all(struct rpc *r)
+{
+    LIST_FOREACH_SAFE(n, &r->sessions) {
+        struct session *s = LIST_ENTRY(n, struct session, on_all);
+
+        if (!s->held || frame_is_held(r, s->uid))
+            continue;
+        if (!s->dying)
+            s->held = false;
+        if (s->dying || watch(r, s, EPOLL_CTL_ADD) < 0)
+            session_free(r, s);
+    }
+}
+
+/* What lies unread in it may carry descriptors: see frame.c. Nothing can be added any more.
+ * False: there is more, and it must wait. */
+static bool empty(struct rpc *r, struct session *s)
 {
     struct frame f;
     int e;
 
     shutdown(s->fd, SHUT_RDWR);
     do {
-        e = frame_read(r, s->fd, &f);
+        if (frame_is_held(r, s->uid))
+            return false;
+        e = frame_read(r, s, &f);
         if (e == 0)
-            frame_discard_fd(r, f.fd);
+            frame_discard_fds(r, s->uid, &f.fd, 1);
     } while (e == 0 || e == -EMSGSIZE || e == -EBADMSG);
+    return true;
 }
 
 struct session *session_free(struct rpc *r, struct session *s)
 {
     while (!list_empty(&s->replies))
         frame_drop(r, s);
-    list_del(&s->on_all);
     list_del(&s->on_out);
     idmap_take(&r->by_id, s->id);
+    session_hold(r, s); /* nothing more is read from it */
+    s->dying = true;
+    if (!empty(r, s))
+        return NULL;
+    list_del(&s->on_all);
     uid_release(r, s->uid);
-    /* Not at once: the last commit may name it. Nothing more is read from it. */
-    epoll_ctl(r->epoll, EPOLL_CTL_DEL, s->fd, NULL);
-    empty(r, s);
-    state_fd_close_later(r->init.state, s->fd);
+    state_fd_close_later(r->init.state, s->fd); /* not at once: the last commit may name it */
     free(s);
     return NULL;
 }
@@ -138,7 +164,7 @@ struct session *session_find(struct rpc *r, uint64_t id)
 bool session_read(struct rpc *r, struct session *s, usec_t now)
 {
     struct frame f;
-    int e = frame_read(r, s->fd, &f);
+    int e = frame_read(r, s, &f);
 
     if (e == -EAGAIN || e == -EINTR)
         return true;
@@ -165,5 +191,6 @@ void session_send(struct rpc *r, struct session *s)
     if (blocked == s->blocked)
         return;
     s->blocked = blocked;
-    watch(r, s, EPOLL_CTL_MOD);
+    if (!s->held)
+        watch(r, s, EPOLL_CTL_MOD);
 }

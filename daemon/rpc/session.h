@@ -17,12 +17,34 @@
 
 #define FRAME_MAX 65536u             /* one message, either way */
 #define QUEUE_MAX (8u << 20)         /* unread replies of one session, bytes */
+#define QUEUE_UID_MAX (8u << 20)     /* ... of one user's */
 #define QUEUE_ALL_MAX (32u << 20)    /* ... of all sessions */
-#define CLOSERS_MAX 64u              /* processes that close what may block */
+#define CLOSERS_MAX 256u             /* processes that close what may block */
+#define CLOSERS_PER_UID 32u          /* ... of what one user sent */
+#define LINGERING_MAX 64u            /* unanswered CloseRequests of one session */
 #define MESSAGE_MAX 256              /* text of an error */
 
 struct rpc_stats {
     uint64_t requests, garbage, refused, slow;
+};
+
+/* What one user has of everybody's. */
+struct uid_use {
+    unsigned sessions;
+    size_t queued; /* bytes of replies that wait */
+};
+
+/* Descriptors of one message that no closer is free for; its user's sessions are not read. */
+struct parked {
+    struct list on_all;
+    uid_t uid;
+    unsigned n;
+    int fd[];
+};
+
+struct closer {
+    pid_t pid;
+    uid_t uid;
 };
 
 struct rpc {
@@ -33,17 +55,17 @@ struct rpc {
     struct list out;        /* struct session.on_out: replies to send */
     struct list lingering;  /* struct lingering */
     struct idmap by_id;     /* session number -> struct session */
-    struct idmap by_uid;    /* uid + 1 -> number of sessions, as a pointer */
+    struct idmap by_uid;    /* uid + 1 -> struct uid_use */
     unsigned count;
     unsigned max, max_per_uid;
     uint64_t next_id;
-    unsigned closers;       /* see frame_discard_fd() */
+    struct closer closer[CLOSERS_MAX]; /* see frame_discard_fds() */
+    unsigned closers;
+    struct list parked;     /* struct parked */
+    usec_t retry_at;
     size_t queued;          /* bytes of all replies that wait */
     bool has_admin_group;
     gid_t admin_group;
-    bool has_user_ns;       /* ours, to compare with a peer's */
-    dev_t user_ns_dev;
-    ino_t user_ns_ino;
     struct rpc_stats stats;
     uint8_t buf[FRAME_MAX + 1];
 };
@@ -64,7 +86,10 @@ struct session {
     struct list on_all, on_out;
     struct list replies; /* struct reply_frame, oldest first */
     size_t queued;       /* their bytes */
+    unsigned lingering;  /* CloseRequests without an answer */
     bool blocked;        /* waits for EPOLLOUT, and is not read from */
+    bool held;           /* not read from, because of what its user sent: frame_is_held() */
+    bool dying;          /* freed as soon as it is not held any more */
 };
 
 /* One request being carried out. */
@@ -93,6 +118,10 @@ bool session_read(struct rpc *r, struct session *s, usec_t now);
 /** session_send() - send what is queued; frees the session if it has to */
 void session_send(struct rpc *r, struct session *s);
 struct session *session_find(struct rpc *r, uint64_t id);
+/** session_hold() - watch it no more; session_unhold_all(): watch those again that may be read */
+void session_hold(struct rpc *r, struct session *s);
+void session_unhold_all(struct rpc *r);
+struct uid_use *session_uid_use(struct rpc *r, uid_t uid);
 
 /* frame.c */
 struct frame {
@@ -110,7 +139,7 @@ struct frame {
  * Errors: -EAGAIN; -ECONNRESET: closed; -EMSGSIZE, -EBADMSG (more than one fd,
  * or control data cut off): garbage.
  */
-int frame_read(struct rpc *r, int fd, struct frame *ret);
+int frame_read(struct rpc *r, const struct session *s, struct frame *ret);
 
 /** frame_queue() - pack @reply and queue it; takes @fd (or -1). -EMSGSIZE, -ENOBUFS */
 int frame_queue(struct rpc *r, struct session *s, const Tcpd__V1__Reply *reply, int fd);
@@ -120,8 +149,12 @@ int frame_flush(struct rpc *r, struct session *s);
 /** frame_drop() - forget the oldest reply that is queued */
 void frame_drop(struct rpc *r, struct session *s);
 
-/** frame_discard_fd() - close an fd that a client sent, whatever it is, without waiting for it */
-void frame_discard_fd(struct rpc *r, int fd);
+/** frame_discard_fds() - close fds that @uid sent, whatever they are, without waiting for it */
+void frame_discard_fds(struct rpc *r, uid_t uid, const int *fd, unsigned n);
+/** frame_is_held() - does something that @uid sent still wait to be closed? Then read no more */
+bool frame_is_held(const struct rpc *r, uid_t uid);
+/** frame_retry() - close what waits, as far as closers are free now */
+void frame_retry(struct rpc *r);
 
 /* dispatch.c */
 void dispatch(struct rpc *r, struct session *s, struct frame *f, usec_t now);

@@ -196,6 +196,9 @@ static void port_close_if_unused(struct sock_table *t, uint16_t number)
     t->ports_used--;
 }
 
+/* Ports that are tried in one call: somebody who takes them all must not keep us busy. */
+#define REFUSALS_MAX 4096
+
 static int claim(struct sock_table *t, uint16_t port, bool anonymous)
 {
     if (anonymous && t->world.claim_anonymous)
@@ -408,11 +411,18 @@ static unsigned pool_size(const struct sock_table *t)
     return low;
 }
 
+/*
+ * Not before the pool is as large as it may be: it is gone through in turn, so a
+ * 4-tuple comes again only after that many others, and the peer, who may still
+ * hold the old one in TIME-WAIT, sees a later timestamp and a higher number.
+ */
 static int bind_from_pool(struct sock *s, struct flow *flow, uint64_t start, usec_t now)
 {
     struct sock_table *t = s->table;
     unsigned size = pool_size(t);
 
+    if (size < t->tun->claim_pool)
+        return -EADDRINUSE;
     for (unsigned i = 0; i < size; i++) {
         unsigned n = (unsigned)((start + i) % size);
         int r = try_for(s, flow, t->world.pool(t->world.ctx, n), now);
@@ -432,7 +442,7 @@ int ports_bind_for(struct sock *s, struct flow *flow, usec_t now)
     uint64_t offset = siphash(&t->anon_key[0], &id, sizeof(id));
     uint32_t *counter = &t->anon_counter[siphash(&t->anon_key[1], &id, sizeof(id)) %
                                          SOCK_ANON_COUNTERS];
-    uint32_t low, count;
+    uint32_t low, count, refused = 0;
     int r;
 
     r = bind_from_pool(s, flow, offset + *counter, now);
@@ -444,8 +454,9 @@ int ports_bind_for(struct sock *s, struct flow *flow, usec_t now)
         return -EADDRNOTAVAIL;
     for (uint32_t i = 0; i < count; i++) {
         r = try_for(s, flow, (uint16_t)(low + (offset + ++*counter) % count), now);
-        if (r != -EADDRINUSE)
-            return r;
+        if (r == -EADDRINUSE && ++refused < REFUSALS_MAX)
+            continue;
+        return r == -EADDRINUSE ? -EADDRNOTAVAIL : r;
     }
     return -EADDRNOTAVAIL;
 }

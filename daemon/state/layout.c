@@ -157,6 +157,6 @@ struct state_section *layout_section(struct state_header *h, enum state_section_
     for (unsigned i = 0; i < STATE_SECTIONS; i++)
         if (h->section[i].kind == kind)
             return &h->section[i];
-    assert(!"every layout has every section");
+    assert(false && "every layout has every section");
     return NULL;
 }

@@ -33,7 +33,7 @@ void out_settle(struct stream *st, struct entry *e, usec_t now)
 /* The filler leaves but for one byte: writable for the program from here on. */
 static bool drain_filler(struct stream *st, struct entry *e)
 {
-    while (e->filler > 1) {
+    while (e->filler > 1 && !state_move_full(st->state)) {
         struct state_move *mv = state_move_begin(st->state, STATE_MOVE_IN, e->id, FILLER_POS);
         uint32_t left = e->filler - 1, n = 0;
 
@@ -43,9 +43,11 @@ static bool drain_filler(struct stream *st, struct entry *e)
         }
         mv->msg.msg_hdr = (struct msghdr){ .msg_iov = mv->iov, .msg_iovlen = n };
         if (recvmmsg(e->fd, &mv->msg, 1, MSG_DONTWAIT, NULL) != 1 || mv->msg.msg_len == 0)
-            return false;
+            break;
         e->filler -= mv->msg.msg_len;
     }
+    if (e->filler > 1 && state_move_full(st->state))
+        return false;
     e->sentinel = e->filler == 1;
     e->filler = 0;
     return true;
@@ -53,8 +55,12 @@ static bool drain_filler(struct stream *st, struct entry *e)
 
 static void open_up(struct stream *st, struct entry *e)
 {
+    if (!drain_filler(st, e)) { /* the rest after the next commit */
+        entry_again(st, e);
+        list_append_once(&st->out, &e->on_out);
+        return;
+    }
     e->open_due = false;
-    drain_filler(st, e);
     if (e->phase == ENTRY_HELD)
         e->phase = ENTRY_OPEN;
     if (e->phase == ENTRY_OPEN)

@@ -158,7 +158,9 @@ def conntrack_after_1000_closed_outbound_connections_is_as_after_the_kernels():
             p.kernel_python(MANY, p.peer.v4, port).expect("^ready")
         p.python(MANY_OUT, p.peer.v4, 7100).wait(90)
         p.kernel_python(MANY_OUT, p.peer.v4, 7200, ns=p.host).wait()
-        wait_for(lambda: states(p.host, 7100) == states(p.host, 7200),
-                 lambda: f"equal conntrack tables, tcpd's {dict(states(p.host, 7100))} "
+        # tcpd goes through its pool of ports in turn, so there are fewer entries, none of another kind
+        wait_for(lambda: set(states(p.host, 7100)) == set(states(p.host, 7200)),
+                 lambda: f"conntrack states alike, tcpd's {dict(states(p.host, 7100))} "
                  f"and the kernel's {dict(states(p.host, 7200))}", 30)
+        check(sum(states(p.host, 7100).values()) <= 1000, "more entries than connections")
         equal(invalid(p.host), 0, "segments that conntrack calls INVALID")

@@ -178,6 +178,17 @@ static uint16_t lport(const struct sock *s)
     return tcp_conn_flow(sock_conn(s))->lport;
 }
 
+/* RFC 9293 3.6.1: a 4-tuple comes again only when the pool has been gone through. */
+static void pool_that_is_not_full_yet_grows(void **state)
+{
+    struct rig *r = *state;
+
+    r->pool[0] = 50000;
+    r->pool_count = 1;
+    r->tun.claim_pool = 2;
+    assert_int_not_equal(lport(connecting(r, PEER4, 80)), 50000);
+}
+
 static void pool_of_claimed_ports_comes_first(void **state)
 {
     struct rig *r = *state;
@@ -185,7 +196,7 @@ static void pool_of_claimed_ports_comes_first(void **state)
 
     for (unsigned i = 0; i < 3; i++)
         r->pool[i] = (uint16_t)(50000 + i);
-    r->pool_count = 3;
+    r->pool_count = r->tun.claim_pool = 3;
     for (unsigned i = 0; i < 3; i++)
         used[lport(connecting(r, PEER4, 80)) - 50000]++;
     for (unsigned i = 0; i < 3; i++)
@@ -200,7 +211,7 @@ static void every_size_of_pool_is_used_whole(void **state)
     struct rig *r = *state;
 
     for (unsigned size = 1; size <= 20; size++) {
-        r->pool_count = size;
+        r->pool_count = r->tun.claim_pool = size;
         for (unsigned i = 0; i < size; i++)
             r->pool[i] = (uint16_t)(50000 + i);
         for (unsigned i = 0; i < size; i++)
@@ -214,7 +225,7 @@ static void port_of_the_pool_that_somebody_listens_on_is_left_alone(void **state
     struct rig *r = *state;
 
     r->pool[0] = 50000;
-    r->pool_count = 1;
+    r->pool_count = r->tun.claim_pool = 1;
     (void)listening(r, AF_INET, ANY4, 50000);
     assert_int_not_equal(lport(connecting(r, PEER4, 80)), 50000);
 }
@@ -225,7 +236,7 @@ static void exclusive_connection_does_not_share_its_port(void **state)
     struct sock *s = new_sock(r, AF_INET);
 
     r->pool[0] = 50000;
-    r->pool_count = 1;
+    r->pool_count = r->tun.claim_pool = 1;
     assert_int_equal(set_int(s, SOL_SOCKET, SO_EXCLBIND, 1), 0);
     assert_int_equal(connect_to(s, PEER4, 80), -EINPROGRESS);
     assert_int_equal(lport(s), 50000);
@@ -339,6 +350,7 @@ int main(void)
         rig_test(no_route_leaves_the_socket_as_it_was),
         rig_test(route_is_asked_for_the_bound_device_and_address),
         rig_test(same_tuple_twice_is_in_use),
+        rig_test(pool_that_is_not_full_yet_grows),
         rig_test(pool_of_claimed_ports_comes_first),
         rig_test(every_size_of_pool_is_used_whole),
         rig_test(port_of_the_pool_that_somebody_listens_on_is_left_alone),
