@@ -20,12 +20,13 @@
 
 uint32_t cubic_root(uint64_t n)
 {
+    const uint64_t most = 2642245; /* its cube is the last that fits 64 bits */
     uint32_t root = 0;
 
     for (uint32_t bit = 1u << 21; bit; bit >>= 1) {
         uint64_t try = root | bit;
 
-        if (try * try * try <= n)
+        if (try <= most && try * try * try <= n)
             root |= bit;
     }
     return root;

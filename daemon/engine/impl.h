@@ -231,7 +231,7 @@ void loss_reorder_fired(struct tcp_conn *conn, usec_t now);
 void loss_reopen(struct tcp_conn *conn); /* nothing is missing any more, or ever was */
 void loss_on_timeout(struct tcp_conn *conn, usec_t now);
 uint32_t loss_pipe(const struct tcp_conn *conn);
-bool loss_rescue(struct tcp_conn *conn);
+bool loss_rescue(struct tcp_conn *conn, usec_t now);
 uint32_t scoreboard_take(struct tcp_conn *conn, const struct segment *seg, struct sent_acked *acked);
 bool scoreboard_is_dsack(const struct tcp_conn *conn, const struct segment *seg);
 void scoreboard_find_lost(struct tcp_conn *conn);

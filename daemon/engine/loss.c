@@ -282,7 +282,7 @@ void loss_on_timeout(struct tcp_conn *conn, usec_t now)
  * A lost tail has nothing behind it that could be SACKed; this asks before the
  * timer does. Returns true if something was marked.
  */
-bool loss_rescue(struct tcp_conn *conn)
+bool loss_rescue(struct tcp_conn *conn, usec_t now)
 {
     struct sentq *q = &conn->sentq;
     struct sent *last = q->count ? sentq_at(q, q->count - 1) : NULL;
@@ -291,6 +291,8 @@ bool loss_rescue(struct tcp_conn *conn)
     if (conn->loss.phase != LOSS_RECOVERY || conn->loss.rescued || !conn->use_sack || !last ||
         last->flags & (SENT_SACKED | SENT_LOST) || sentq_reserve(q, 1))
         return false;
+    if (rack_in_use(conn) && usec_since(last->at, now) < conn->rtt.srtt * 5 / 4)
+        return false; /* its answer is not due yet */
     conn->loss.rescued = true;
     len = seq_len(last->start, last->end);
     if (len > conn->snd.mss)

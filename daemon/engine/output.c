@@ -258,7 +258,7 @@ static bool send_data(struct tcp_conn *conn, usec_t now, struct packet *ret)
         return false;
     if (send_new(conn, room, now, ret))
         return true;
-    return room >= conn->snd.mss && loss_rescue(conn) && send_lost(conn, room, now, ret);
+    return room >= conn->snd.mss && loss_rescue(conn, now) && send_lost(conn, room, now, ret);
 }
 
 /**

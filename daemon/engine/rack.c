@@ -18,12 +18,18 @@ bool rack_in_use(const struct tcp_conn *conn)
     return conn->use_sack && conn->engine->tun->rack;
 }
 
-/** rack_prepare() - what sentq has to know to judge what an ACK at @now delivers */
+/**
+ * rack_prepare() - what sentq has to know to judge what an ACK at @now delivers
+ *
+ * 6.2 step 2: an ACK that comes less than a round trip after a retransmission is
+ * that of the original. The smallest round trip ever is too little to ask for when
+ * a queue has built up: one needless retransmission would make all others seem lost.
+ */
 void rack_prepare(const struct tcp_conn *conn, struct sent_acked *acked, usec_t now)
 {
-    usec_t min = conn->rtt.min_rtt;
+    usec_t least = MAX(conn->rtt.min_rtt, conn->rtt.srtt * 3 / 4);
 
-    acked->believe_by = min < now ? now - min : 0;
+    acked->believe_by = least < now ? now - least : 0;
     acked->fack = conn->rack.fack;
     acked->fack_set = conn->rack.fack_set;
 }
