@@ -37,9 +37,8 @@ static void end_round(struct tcp_conn *conn)
         conn->cc.ssthresh = conn->cc.cwnd;
         conn->engine->counters.hystart_exits++;
         *h = (struct hystart){ 0 };
-        return;
     }
-    begin_round(conn);
+    h->in_round = false; /* the next begins with the next ACK, when what this one lets out is out */
 }
 
 /* Enough samples of this round: is the queue building up, or was that an error? */
