@@ -49,7 +49,7 @@ void rtt_min_window(struct rtt *rtt, usec_t sample, usec_t *since, usec_t *next,
 {
     if (!*since || usec_since(*since, now) >= MIN_WINDOW) {
         if (*since)
-            rtt->min_rtt = MIN(*next, sample);
+            rtt->min_rtt = usec_since(*since, now) < 2 * MIN_WINDOW ? MIN(*next, sample) : sample;
         *since = now;
         *next = sample;
     }
