@@ -56,24 +56,36 @@ static uint32_t advance_una(struct tcp_conn *conn, struct seq ack, struct sent_a
  * was sent once only; else what our own timestamp says, which no retransmission
  * can confuse; else nothing (Karn).
  */
-static void sample_rtt(struct tcp_conn *conn, const struct segment *seg,
-                       const struct sent_acked *acked, bool advanced, usec_t now)
+static usec_t measure_rtt(const struct tcp_conn *conn, const struct ack_news *news, bool advanced)
+{
+    const struct sent_acked *acked = &news->sent;
+    const struct tcp_options *opt = &news->seg->opt;
+    uint32_t age;
+
+    if (acked->newest_at && !acked->again)
+        return MAX(usec_since(acked->newest_at, news->now), (usec_t)1);
+    if (!advanced || !conn->use_ts || !opt->has_ts || !opt->tsecr)
+        return 0;
+    age = ts_clock(conn, news->now) - opt->tsecr;
+    return age < 1u << 24 ? usec_from_msec(MAX(age, 1u)) : 0;
+}
+
+/* Returns the sample, 0 if there is none. */
+static usec_t sample_rtt(struct tcp_conn *conn, const struct ack_news *news, bool advanced)
 {
     struct tcp_counters *c = &conn->engine->counters;
+    usec_t rtt = measure_rtt(conn, news, advanced);
 
-    if (acked->newest_at && !acked->again) {
-        rtt_sample(&conn->rtt, usec_since(acked->newest_at, now));
+    if (rtt && news->now - MIN(rtt, news->now) < conn->engine->jumped_at)
+        rtt = 0; /* it was under way while the host slept */
+    if (rtt) {
+        rtt_sample(&conn->rtt, rtt);
+        rtt_min_window(&conn->rtt, rtt, &conn->min_rtt_since, &conn->min_rtt_next, news->now);
         c->rtt_update++;
-    } else if (advanced && conn->use_ts && seg->opt.has_ts && seg->opt.tsecr) {
-        uint32_t age = ts_clock(conn, now) - seg->opt.tsecr;
-
-        if (age < 1u << 24) {
-            rtt_sample(&conn->rtt, usec_from_msec(MAX(age, 1u)));
-            c->rtt_update++;
-        }
     } else if (advanced) {
         c->rtt_no_update++;
     }
+    return rtt;
 }
 
 /*
@@ -103,46 +115,63 @@ void ack_update_window(struct tcp_conn *conn, const struct segment *seg, usec_t 
     }
 }
 
-static void count_ack(struct tcp_conn *conn, uint32_t bytes, bool duplicate)
+static void count_ack(struct tcp_conn *conn, const struct ack_news *news)
 {
     struct tcp_counters *c = &conn->engine->counters;
 
-    if (bytes) {
+    if (news->acked) {
         c->in_ack_segs++;
-        c->in_ack_bytes += bytes;
-        conn->stat.bytes_acked += bytes;
-    } else if (duplicate) {
+        c->in_ack_bytes += news->acked;
+        conn->stat.bytes_acked += news->acked;
+    } else if (news->duplicate) {
         c->in_dup_ack++;
     }
+    c->in_dsacks += news->dsack;
+    conn->dsacks += news->dsack;
+}
+
+/* What of all that we sent is with the peer now. */
+static void take_news(struct tcp_conn *conn, const struct arrival *a, bool advanced,
+                      struct ack_news *news)
+{
+    const struct segment *seg = &a->seg;
+
+    news->duplicate = is_duplicate(conn, a);
+    news->bare = !a->wire_len && (uint32_t)seg->wnd << conn->snd.wscale == conn->snd.wnd;
+    news->dsack = scoreboard_is_dsack(conn, seg);
+    rack_prepare(conn, &news->sent, a->now);
+    if (advanced)
+        news->acked = advance_una(conn, seg->ack, &news->sent);
+    news->sacked = scoreboard_take(conn, seg, &news->sent);
 }
 
 bool ack_accept(struct tcp_conn *conn, const struct arrival *a)
 {
     const struct segment *seg = &a->seg;
-    struct sent_acked acked = { 0 };
-    bool advanced, duplicate;
-    uint32_t bytes = 0, sacked;
+    struct ack_news news = { .seg = seg, .now = a->now };
+    bool advanced;
+    usec_t rtt;
 
     if (!in_range(conn, a))
         return false;
-    duplicate = is_duplicate(conn, a);
     advanced = seq_gt(seg->ack, conn->snd.una);
-    if (advanced)
-        bytes = advance_una(conn, seg->ack, &acked);
-    sacked = scoreboard_take(conn, seg, &acked);
-    count_ack(conn, bytes, duplicate);
-    sample_rtt(conn, seg, &acked, advanced, a->now);
+    take_news(conn, a, advanced, &news);
+    count_ack(conn, &news);
+    rtt = sample_rtt(conn, &news, advanced);
     if (seq_geq(seg->ack, conn->snd.una))
         ack_update_window(conn, seg, a->now);
     if (advanced) {
-        if (!acked.again || conn->use_ts) /* Karn: the backed-off RTO stays until there is a sample */
+        if (!news.sent.again || conn->use_ts) /* Karn: the backed-off RTO stays until there is a sample */
             conn->backoff = 0;
         conn->rexmt_since = 0;
         conn->soft_error = 0;
         conn->probes = 0;
         rto_restart(conn, a->now);
+        hystart_on_ack(conn, rtt);
     }
-    loss_on_ack(conn, bytes, sacked, duplicate, a->now);
+    loss_on_ack(conn, &news);
+    if (advanced || news.sacked)
+        tlp_arm(conn, a->now);
     autotune_sent(conn);
     return true;
 }

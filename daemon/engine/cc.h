@@ -21,7 +21,13 @@ struct tcp_cc {
     void (*on_idle)(struct tcp_conn *conn, usec_t now);
 };
 
+/* ssthresh before the first loss: RFC 5681 3.1, as high as a window can be */
+#define CC_SSTHRESH_UNKNOWN (65535u << TCP_MAX_WSCALE)
+
 const struct tcp_cc *cc_get(enum tcp_cc_id id);
+
+/** cc_choose() - from now on config.cc decides; what the other one remembered is forgotten */
+void cc_choose(struct tcp_conn *conn);
 
 /** cc_initial_window() - RFC 3390, or what the options and tunables say; bytes */
 uint32_t cc_initial_window(const struct tcp_conn *conn);
@@ -31,5 +37,15 @@ void cc_start(struct tcp_conn *conn);
 
 /** cc_set_cwnd() - write cwnd, clamped to [1 MSS, cwnd_max], and tell the tracer */
 void cc_set_cwnd(struct tcp_conn *conn, uint64_t bytes, usec_t now);
+
+/** cc_slow_start() - @bytes were acknowledged while cwnd < ssthresh: the same for all */
+void cc_slow_start(struct tcp_conn *conn, uint32_t bytes, usec_t now);
+
+/** cc_restart_window() - RFC 5681 4.1: down to the restart window, never up */
+void cc_restart_window(struct tcp_conn *conn, usec_t now);
+
+/* ---- hystart.c ---- */
+void hystart_on_ack(struct tcp_conn *conn, usec_t rtt);
+uint32_t hystart_divisor(const struct tcp_conn *conn);
 
 #endif

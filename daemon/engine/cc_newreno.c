@@ -2,18 +2,6 @@
 /* RFC 5681 with appropriate byte counting (RFC 3465), which _abc can switch off. */
 #include "engine/cc.h"
 
-/* RFC 5681 3.1, equation 2, by bytes: RFC 3465 2.2. After a timeout L is 1 (2.3). */
-static uint32_t slow_start_step(const struct tcp_conn *conn, uint32_t bytes)
-{
-    const struct tunables *tun = conn->engine->tun;
-    uint64_t limit = (uint64_t)(conn->loss.phase == LOSS_TIMEOUT ? 1 : tun->abc_l_var) *
-                     conn->snd.mss;
-
-    if (!tun->abc)
-        limit = conn->snd.mss;
-    return (uint32_t)MIN((uint64_t)bytes, limit);
-}
-
 /* 3.1: one segment per window of data, RFC 3465 2.1. */
 static uint32_t avoidance_step(struct tcp_conn *conn, uint32_t bytes)
 {
@@ -31,10 +19,11 @@ static void on_ack(struct tcp_conn *conn, uint32_t bytes, usec_t now)
 {
     uint32_t step;
 
-    if (!conn->cc.limited)
-        return; /* 5681 4.3: a window that is not used is no proof that it fits */
-    step = conn->cc.cwnd < conn->cc.ssthresh ? slow_start_step(conn, bytes)
-                                             : avoidance_step(conn, bytes);
+    if (conn->cc.cwnd < conn->cc.ssthresh) {
+        cc_slow_start(conn, bytes, now);
+        return;
+    }
+    step = conn->cc.limited ? avoidance_step(conn, bytes) : 0;
     if (step)
         cc_set_cwnd(conn, (uint64_t)conn->cc.cwnd + step, now);
 }
@@ -60,23 +49,10 @@ static void on_timeout(struct tcp_conn *conn, uint32_t flight, bool first, usec_
     cc_set_cwnd(conn, conn->snd.mss, now);
 }
 
-/* 5681 4.1: restart from the initial window, never from a larger one. */
-static void on_idle(struct tcp_conn *conn, usec_t now)
-{
-    uint32_t segs = conn->config.init_cwnd_segs;
-    uint32_t window;
-
-    if (!segs)
-        segs = MIN(conn->engine->tun->slow_start_after_idle, 16u);
-    window = segs ? segs * conn->snd.mss : cc_initial_window(conn);
-    if (window < conn->cc.cwnd)
-        cc_set_cwnd(conn, window, now);
-}
-
 const struct tcp_cc cc_newreno = {
     .name = "newreno",
     .on_ack = on_ack,
     .on_loss = on_loss,
     .on_timeout = on_timeout,
-    .on_idle = on_idle,
+    .on_idle = cc_restart_window,
 };

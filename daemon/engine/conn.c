@@ -80,7 +80,7 @@ int conn_new(struct tcp_engine *e, const struct flow *flow, const struct tcp_con
     conn->rcv.wscale = window_scale_for(window_scalable_max(conn));
     while (conn->rcv.wscale && conn->tune.rcv_buf >> conn->rcv.wscale < 8)
         conn->rcv.wscale--; /* a unit larger than the buffer could only say 0 */
-    conn->cc.ops = cc_get(config->cc);
+    cc_choose(conn);
     conn->stat.opened_at = conn->stat.last_recv_at = conn->stat.last_send_at = now;
     init_rtt(conn);
     mss_update(conn);
@@ -374,7 +374,7 @@ void tcp_conn_configure(struct tcp_conn *conn, const struct tcp_config *config, 
 
     apply_buffers(conn, config);
     conn->config = *config;
-    conn->cc.ops = cc_get(config->cc);
+    cc_choose(conn);
     rtt_limits(&conn->rtt, usec_from_msec(config->rto_min_ms), usec_from_msec(config->rto_max_ms));
     if (conn->state == TCP_SYN_SENT && !conn->syn_tries)
         init_rtt(conn);

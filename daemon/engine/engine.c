@@ -24,6 +24,7 @@ int tcp_engine_new(const struct tcp_engine_init *init, struct tcp_engine **ret)
     e->tun = init->tun;
     e->mem = init->mem;
     e->next_id = MAX(init->first_id, (uint64_t)1);
+    e->seen_at = init->now;
     e->key_demux = siphash_expand(init->seed, KEY_DEMUX);
     e->key_isn = siphash_expand(init->seed, KEY_ISN);
     e->key_ts = siphash_expand(init->seed, KEY_TS);
@@ -106,8 +107,27 @@ bool rate_allows(struct tcp_engine *e, struct rate *rate, uint32_t per_second, u
     return true;
 }
 
+#define CLOCK_JUMP (10 * USEC_PER_SEC)
+
+/*
+ * Woken more than ten seconds after the deadline we asked for, the host was
+ * suspended: round trips that span this moment measure the pause.
+ */
+void engine_note_time(struct tcp_engine *e, usec_t now)
+{
+    usec_t deadline;
+
+    if (usec_since(e->seen_at, now) > CLOCK_JUMP) {
+        deadline = timers_next(&e->wheel);
+        if (deadline != USEC_NEVER && usec_since(MAX(deadline, e->seen_at), now) > CLOCK_JUMP)
+            e->jumped_at = now;
+    }
+    e->seen_at = MAX(e->seen_at, now);
+}
+
 void tcp_engine_advance(struct tcp_engine *e, usec_t now)
 {
+    engine_note_time(e, now);
     timers_run(e, now);
 }
 

@@ -342,6 +342,11 @@ struct tcp_conn_info {
     uint32_t snd_buf, rcv_buf, unsent, unacked, unread, hidden;
     uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retrans;
     uint64_t segs_out, segs_in, retrans_segs;
+    uint32_t sacked, lost, retrans; /* of what is in flight: RFC 6675's three */
+    uint64_t pacing_rate;           /* bytes a second, 0: not paced */
+    uint32_t dsacks;                /* duplicates that the peer has told of */
+    bool reordered;                 /* the path was seen to reorder */
+    bool after_timeout;             /* in_recovery is because of a timeout */
     uint32_t backoff;
     usec_t opened_at, last_recv_at, last_send_at;
     enum tcp_cc_id cc;

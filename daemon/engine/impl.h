@@ -93,6 +93,8 @@ struct tcp_engine {
     struct reply replies[REPLIES_MAX];
     uint32_t reply_first, reply_count;
     usec_t cookies_at; /* when a SYN cookie was last sent; 0 = never */
+    usec_t seen_at;   /* the latest time we were told */
+    usec_t jumped_at; /* the clock went on without us: what was in flight then measures nothing */
     bool output_blocked;
     usec_t output_blocked_until;
     uint32_t isn_count; /* connections so far: RFC 6528's timer has company (_iss_incr) */
@@ -104,6 +106,7 @@ struct tcp_engine {
 /* ---- engine.c ---- */
 uint64_t engine_random(struct tcp_engine *e);
 void engine_drop(struct tcp_engine *e, const struct tcp_conn *conn, enum tcp_drop why, usec_t now);
+void engine_note_time(struct tcp_engine *e, usec_t now);
 bool rate_allows(struct tcp_engine *e, struct rate *rate, uint32_t per_second, usec_t now);
 
 /* ---- demux.c ---- */
@@ -180,6 +183,8 @@ uint32_t window_scalable_max(const struct tcp_conn *conn);
 void reasm_store(struct tcp_conn *conn, struct seq seq, const uint8_t *data, uint32_t len,
                  usec_t now);
 void reasm_fin(struct tcp_conn *conn, struct seq fin_seq, usec_t now);
+/* RFC 2883: [start, start + len) was here before; the next ACK says so. */
+void reasm_note_duplicate(struct tcp_conn *conn, struct seq start, uint32_t len);
 uint8_t reasm_sacks(const struct tcp_conn *conn, struct seq_range *ret, uint8_t max);
 
 /* ---- delack.c ---- */
@@ -192,6 +197,7 @@ void ack_again(struct tcp_conn *conn);
 /* ---- output.c, segmentize.c, nagle.c ---- */
 void output_consider(struct tcp_conn *conn, usec_t now); /* put it on the list if it may send */
 bool output_next(struct tcp_conn *conn, usec_t now, struct packet *ret);
+bool output_has_new(const struct tcp_conn *conn); /* a segment that was never sent could go */
 void output_unsent(struct tcp_conn *conn, const struct packet *pkt, usec_t now);
 bool nagle_holds(const struct tcp_conn *conn, uint32_t len);
 struct seq snd_end(const struct tcp_conn *conn); /* one past the last byte written */
@@ -205,18 +211,65 @@ void segmentize_ack(struct tcp_conn *conn, struct seq seq, usec_t now, struct pa
 uint32_t ts_clock(const struct tcp_conn *conn, usec_t now);
 
 /* ---- loss.c, scoreboard.c ---- */
+/* What one acceptable ACK tells. */
+struct ack_news {
+    const struct segment *seg;
+    uint32_t acked;   /* bytes newly acknowledged */
+    uint32_t sacked;  /* bytes newly SACKed */
+    bool duplicate;   /* a duplicate ACK as RFC 5681 2 defines it */
+    bool dsack;       /* its first SACK block is a D-SACK (RFC 2883) */
+    bool bare;        /* no data, no change of the window */
+    struct sent_acked sent;
+    usec_t now;
+};
 enum loss_phase {
     LOSS_OPEN,     /* nothing is missing */
     LOSS_RECOVERY, /* fast recovery, RFC 6675 or 6582 */
     LOSS_TIMEOUT,  /* after a retransmission timeout */
 };
-void loss_on_ack(struct tcp_conn *conn, uint32_t acked, uint32_t newly_sacked, bool duplicate,
-                 usec_t now);
+void loss_on_ack(struct tcp_conn *conn, const struct ack_news *news);
+void loss_reorder_fired(struct tcp_conn *conn, usec_t now);
+void loss_reopen(struct tcp_conn *conn); /* nothing is missing any more, or ever was */
 void loss_on_timeout(struct tcp_conn *conn, usec_t now);
 uint32_t loss_pipe(const struct tcp_conn *conn);
-bool loss_rescue(struct tcp_conn *conn);
+bool loss_rescue(struct tcp_conn *conn, usec_t now);
 uint32_t scoreboard_take(struct tcp_conn *conn, const struct segment *seg, struct sent_acked *acked);
+bool scoreboard_is_dsack(const struct tcp_conn *conn, const struct segment *seg);
 void scoreboard_find_lost(struct tcp_conn *conn);
+
+/* ---- rack.c, tlp.c, prr.c, frto.c, undo.c: the parts of loss recovery ---- */
+bool rack_in_use(const struct tcp_conn *conn);
+void rack_prepare(const struct tcp_conn *conn, struct sent_acked *acked, usec_t now);
+void rack_on_ack(struct tcp_conn *conn, const struct ack_news *news);
+bool rack_find_lost(struct tcp_conn *conn, usec_t now);
+void rack_recovered(struct tcp_conn *conn);
+void rack_forget_sacks(struct tcp_conn *conn);
+void tlp_arm(struct tcp_conn *conn, usec_t now);
+void tlp_fired(struct tcp_conn *conn, usec_t now);
+void tlp_on_ack(struct tcp_conn *conn, const struct ack_news *news);
+void prr_start(struct tcp_conn *conn, uint32_t flight);
+uint32_t prr_send_count(const struct tcp_conn *conn, uint32_t pipe, uint32_t delivered,
+                        bool progress);
+void prr_on_ack(struct tcp_conn *conn, uint32_t delivered, bool progress, usec_t now);
+void prr_sent(struct tcp_conn *conn, int64_t len);
+enum frto {
+    FRTO_OFF,
+    FRTO_ASKED,    /* the first segment went out again */
+    FRTO_ANSWERED, /* and two new ones, after the first ACK */
+};
+void frto_begin(struct tcp_conn *conn, bool first);
+bool frto_on_ack(struct tcp_conn *conn, const struct ack_news *news);
+void undo_remember(struct tcp_conn *conn, bool timeout);
+void undo_sent_again(struct tcp_conn *conn, uint32_t len, usec_t now);
+void undo_closed(struct tcp_conn *conn);
+void undo_now(struct tcp_conn *conn, usec_t now);
+bool undo_on_ack(struct tcp_conn *conn, const struct ack_news *news);
+
+/* ---- pace.c ---- */
+bool pace_allows(struct tcp_conn *conn, usec_t now);
+void pace_sent(struct tcp_conn *conn, uint32_t len, usec_t now);
+uint32_t pace_quantum(const struct tcp_conn *conn);
+uint64_t pace_rate(const struct tcp_conn *conn);
 
 /* ---- rto.c, persist.c, keepalive.c, time_wait.c ---- */
 void rto_arm(struct tcp_conn *conn, usec_t now);   /* start, if something is in flight */

@@ -97,6 +97,7 @@ void tcp_engine_receive(struct tcp_engine *e, const struct packet *pkt, usec_t n
     enum tcp_parse parsed;
     struct tcp_conn *conn;
 
+    engine_note_time(e, now);
     e->counters.in_segs++;
     if (!addresses_are_sane(pkt)) {
         engine_drop(e, NULL, DROP_ADDRESS, now);

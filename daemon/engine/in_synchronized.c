@@ -37,6 +37,15 @@ static bool looks_like_keepalive(const struct tcp_conn *conn, const struct segme
            seq_eq(seg->seq, seq_dec(conn->rcv.nxt, 1));
 }
 
+/* Nothing in it is new, and it is not older than any window. */
+static bool is_old(const struct tcp_conn *conn, const struct segment *seg)
+{
+    struct seq end = seq_add(seg->seq, seg->len);
+
+    return seg->len && seq_leq(end, conn->rcv.nxt) &&
+           seq_geq(seg->seq, seq_dec(conn->rcv.nxt, 1u << 30));
+}
+
 /* RFC 7323 5.3 R1 and 3.2. A RST is exempt from both. */
 static enum verdict check_timestamp(struct tcp_conn *conn, struct arrival *a)
 {
@@ -47,8 +56,11 @@ static enum verdict check_timestamp(struct tcp_conn *conn, struct arrival *a)
     if (!opt->has_ts)
         return looks_like_keepalive(conn, &a->seg) ? GO_ON : drop(conn, a, DROP_NO_TIMESTAMP);
     if ((int32_t)(opt->tsval - conn->ts.recent) < 0 &&
-        usec_since(conn->ts.recent_at, a->now) < PAWS_STALE)
+        usec_since(conn->ts.recent_at, a->now) < PAWS_STALE) {
+        if (is_old(conn, &a->seg)) /* overtaken by its own retransmission */
+            reasm_note_duplicate(conn, a->seg.seq, a->seg.len);
         return drop_and_ack(conn, a, DROP_PAWS);
+    }
     return GO_ON;
 }
 
@@ -128,6 +140,8 @@ static enum verdict check_seq(struct tcp_conn *conn, struct arrival *a)
         conn->ack.limit = 1;
         /* All old: but its ACK may be new, as when both directions lost something. */
         if (!(seg->flags & (TCP_SYN | TCP_RST))) {
+            if (is_old(conn, seg))
+                reasm_note_duplicate(conn, seg->seq, seg->len);
             ack_again(conn);
             seg->len = 0;
             seg->flags &= (uint8_t)~TCP_FIN;
@@ -258,6 +272,7 @@ static void trim_to_window(struct tcp_conn *conn, struct segment *seg)
 
         c->in_data_part_dup_segs += old && old < seg->len;
         c->in_data_part_dup_bytes += old;
+        reasm_note_duplicate(conn, seg->seq, old);
         seg->seq = seq_add(seg->seq, old);
         seg->data += old;
         seg->len -= old;

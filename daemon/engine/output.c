@@ -28,7 +28,7 @@ static uint32_t max_payload(const struct tcp_conn *conn, uint32_t mss)
 
     if (conn->path.gso_max <= headers + 2 * mss)
         return mss;
-    return (conn->path.gso_max - headers) / mss * mss;
+    return MAX(MIN(conn->path.gso_max - headers, pace_quantum(conn)) / mss * mss, mss);
 }
 
 static void sent_something(struct tcp_conn *conn, usec_t now)
@@ -52,6 +52,8 @@ static bool send_lost(struct tcp_conn *conn, uint32_t room, usec_t now, struct p
         return false;
     if (room < mss && !conn->loss.force_one && loss_pipe(conn))
         return false;
+    if (!conn->loss.force_one && !pace_allows(conn, now))
+        return false;
     if (room < len)
         len = MAX(room / mss * mss, mss);
     start = sentq_at(q, (uint32_t)i)->start;
@@ -64,6 +66,9 @@ static bool send_lost(struct tcp_conn *conn, uint32_t room, usec_t now, struct p
     conn->engine->counters.out_sack_retrans += conn->use_sack;
     conn->stat.retrans_segs++;
     conn->stat.bytes_retrans += ret->payload_len;
+    prr_sent(conn, ret->payload_len);
+    pace_sent(conn, ret->payload_len, now);
+    undo_sent_again(conn, ret->payload_len, now);
     sent_something(conn, now);
     return true;
 }
@@ -75,7 +80,7 @@ static bool send_lost(struct tcp_conn *conn, uint32_t room, usec_t now, struct p
  * there is, if Nagle agrees; or half of the largest window ever offered.
  * Returns how many of @avail bytes to send now, 0 to wait.
  */
-static uint32_t how_much(struct tcp_conn *conn, uint32_t avail, uint32_t wnd, uint32_t room)
+static uint32_t how_much(const struct tcp_conn *conn, uint32_t avail, uint32_t wnd, uint32_t room)
 {
     uint32_t mss = mss_now(conn);
     uint32_t usable = MIN(MIN(avail, wnd), MIN(room, max_payload(conn, mss)));
@@ -119,9 +124,12 @@ static bool send_range(struct tcp_conn *conn, uint32_t len, bool fin, usec_t now
     conn->stat.bytes_sent += len;
     conn->engine->counters.out_data_segs += len > 0;
     conn->engine->counters.out_data_bytes += len;
+    prr_sent(conn, len);
+    pace_sent(conn, len, now);
     persist_stop(conn);
     segmentize(conn, start, end, now, ret);
     sent_something(conn, now);
+    tlp_arm(conn, now);
     return true;
 }
 
@@ -130,6 +138,15 @@ static uint32_t window_room(const struct tcp_conn *conn)
     struct seq edge = seq_add(conn->snd.una, conn->snd.wnd);
 
     return seq_gt(edge, conn->snd.nxt) ? seq_len(conn->snd.nxt, edge) : 0;
+}
+
+bool output_has_new(const struct tcp_conn *conn)
+{
+    struct seq end = snd_end(conn);
+    uint32_t avail = seq_gt(end, conn->snd.nxt) ? seq_len(conn->snd.nxt, end) : 0;
+
+    return may_send_data(conn) && avail &&
+           how_much(conn, avail, window_room(conn), mss_now(conn));
 }
 
 static bool send_new(struct tcp_conn *conn, uint32_t room, usec_t now, struct packet *ret)
@@ -209,6 +226,20 @@ static bool send_syn(struct tcp_conn *conn, usec_t now, struct packet *ret)
     return true;
 }
 
+/* A probe: one new segment, whatever cwnd says. */
+static bool send_extra(struct tcp_conn *conn, uint32_t room, usec_t now, struct packet *ret)
+{
+    bool limited = conn->cc.limited;
+
+    conn->loss.extra--;
+    if (!send_new(conn, MAX(room, mss_now(conn)), now, ret)) {
+        conn->loss.extra = 0;
+        return false;
+    }
+    conn->cc.limited |= limited;
+    return true;
+}
+
 static bool send_data(struct tcp_conn *conn, usec_t now, struct packet *ret)
 {
     uint32_t pipe, room;
@@ -221,9 +252,13 @@ static bool send_data(struct tcp_conn *conn, usec_t now, struct packet *ret)
         return true;
     if (sentq_lost_waiting(&conn->sentq))
         return false; /* RFC 6675 4: holes come before new data */
+    if (conn->loss.extra)
+        return send_extra(conn, room, now, ret);
+    if (!pace_allows(conn, now))
+        return false;
     if (send_new(conn, room, now, ret))
         return true;
-    return room >= conn->snd.mss && loss_rescue(conn) && send_lost(conn, room, now, ret);
+    return room >= conn->snd.mss && loss_rescue(conn, now) && send_lost(conn, room, now, ret);
 }
 
 /**
@@ -290,7 +325,9 @@ void output_unsent(struct tcp_conn *conn, const struct packet *pkt, usec_t now)
         conn->snd.nxt = from; /* SND.MAX stays: what was behind @pkt may have left */
         conn->snd.small_end = seq_min(conn->snd.small_end, from);
         conn->stat.bytes_sent -= MIN(conn->stat.bytes_sent, (uint64_t)pkt->payload_len);
+        prr_sent(conn, -(int64_t)pkt->payload_len);
     } else {
+        prr_sent(conn, -(int64_t)pkt->payload_len);
         sentq_retransmit_failed(&conn->sentq, pkt->seq, pkt->seq_len);
         conn->loss.force_one = true;
     }

@@ -39,11 +39,11 @@ void mss_update(struct tcp_conn *conn)
 uint32_t mss_now(const struct tcp_conn *conn)
 {
     struct tcp_options opt = { .has_ts = conn->use_ts };
-    uint32_t sacks;
+    uint32_t sacks = conn->ooo.count + conn->ooo.dup_due;
 
-    if (!conn->use_sack || !conn->ooo.count)
+    if (!conn->use_sack || !sacks)
         return conn->snd.mss;
-    sacks = MIN((uint32_t)conn->ooo.count, (uint32_t)tcp_options_max_sacks(&opt));
+    sacks = MIN(sacks, (uint32_t)tcp_options_max_sacks(&opt));
     return conn->snd.mss - MIN(conn->snd.mss / 2, 4 + 8 * sacks);
 }
 

@@ -83,11 +83,36 @@ static int ooo_find(const struct tcp_conn *conn, struct seq s)
     return -1;
 }
 
+void reasm_note_duplicate(struct tcp_conn *conn, struct seq start, uint32_t len)
+{
+    if (!conn->use_sack || !len || !conn_synchronized(conn))
+        return;
+    conn->ooo.dup = (struct seq_range){ start, seq_add(start, len) };
+    conn->ooo.dup_due = true;
+}
+
+/* Which bytes of [start, end) are in the list: the first stretch of them, for a D-SACK. */
+static void note_overlap(struct tcp_conn *conn, struct seq start, struct seq end)
+{
+    for (unsigned i = 0; i < conn->ooo.count; i++) {
+        const struct seq_range *r = &conn->ooo.range[i];
+        struct seq from = seq_max(start, r->start), to = seq_min(end, r->end);
+
+        if (seq_lt(from, to)) {
+            reasm_note_duplicate(conn, from, seq_len(from, to));
+            return;
+        }
+    }
+}
+
+/** reasm_sacks() - the blocks for an ACK: what came twice, the newest, the others (2883 4) */
 uint8_t reasm_sacks(const struct tcp_conn *conn, struct seq_range *ret, uint8_t max)
 {
     uint64_t told = 0;
     uint8_t n = 0;
 
+    if (conn->ooo.dup_due && max)
+        ret[n++] = conn->ooo.dup;
     for (unsigned i = 0; i < conn->ooo.recent_count && n < max; i++) {
         int at = ooo_find(conn, conn->ooo.recent[i]);
 
@@ -164,6 +189,7 @@ void reasm_store(struct tcp_conn *conn, struct seq seq, const uint8_t *data, uin
         ack_now(conn);
         return;
     }
+    note_overlap(conn, seq, seq_add(seq, len));
     if (!in_order && !ooo_add(conn, seq, seq_add(seq, len))) {
         engine_drop(conn->engine, conn, DROP_REASM_FULL, now);
         ack_now(conn);

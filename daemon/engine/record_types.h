@@ -11,6 +11,8 @@
 #include "base/seq.h"
 #include "base/usec.h"
 #include "engine/config.h"
+#include "engine/cubic.h"
+#include "engine/hystart.h"
 #include "engine/rtt.h"
 #include "engine/sentq.h"
 #include "wire/packet.h"
@@ -28,6 +30,9 @@ enum tcp_timer {
     TIMER_KEEPALIVE, /* RFC 9293 3.8.4 */
     TIMER_LINGER,    /* 2 MSL, or the life of an orphaned FIN-WAIT-2 */
     TIMER_SHRINK,    /* give empty rings back */
+    TIMER_REORDER,   /* RFC 8985 6.2: late, or lost? */
+    TIMER_TLP,       /* RFC 8985 7: probe for a lost tail */
+    TIMER_PACE,      /* the next segment may go */
     TIMER_COUNT,
 };
 

@@ -80,6 +80,12 @@ void rto_fired(struct tcp_conn *conn, usec_t now)
 
     if (!conn->sentq.count)
         return;
+    if (timer_running(conn, TIMER_TLP)) { /* RFC 8985 7.2: due now too, and it goes first */
+        timer_stop(conn, TIMER_TLP);
+        tlp_fired(conn, now);
+        if (conn->tlp.out)
+            return;
+    }
     if (!conn->rexmt_since)
         conn->rexmt_since = now - MIN(now - 1, wait_time(conn));
     waited = usec_since(conn->rexmt_since, now);

@@ -43,6 +43,20 @@ void rtt_sample(struct rtt *rtt, usec_t sample)
     rtt->rto = clamp_rto(rtt, rtt->srtt + MAX(GRANULARITY, 4 * rtt->rttvar) + rtt->extra);
 }
 
+#define MIN_WINDOW (30 * USEC_PER_SEC)
+
+void rtt_min_window(struct rtt *rtt, usec_t sample, usec_t *since, usec_t *next, usec_t now)
+{
+    if (!*since || usec_since(*since, now) >= MIN_WINDOW) {
+        if (*since)
+            rtt->min_rtt = usec_since(*since, now) < 2 * MIN_WINDOW ? MIN(*next, sample) : sample;
+        *since = now;
+        *next = sample;
+    }
+    *next = MIN(*next, sample);
+    rtt->min_rtt = MIN(rtt->min_rtt, sample);
+}
+
 void rtt_forget(struct rtt *rtt)
 {
     rtt->srtt = 0;

@@ -36,6 +36,12 @@ void rtt_limits(struct rtt *rtt, usec_t rto_min, usec_t rto_max);
  */
 void rtt_sample(struct rtt *rtt, usec_t sample);
 
+/**
+ * rtt_min_window() - keep min_rtt the minimum of the last half a minute to a minute
+ * @since, @next:  start of the present half minute, 0 at first, and the smallest in it
+ */
+void rtt_min_window(struct rtt *rtt, usec_t sample, usec_t *since, usec_t *next, usec_t now);
+
 /** rtt_forget() - drop SRTT and RTTVAR, keep the RTO: the path may have changed (6298 5.7 note) */
 void rtt_forget(struct rtt *rtt);
 

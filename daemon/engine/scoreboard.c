@@ -9,6 +9,19 @@ static bool block_is_sane(const struct tcp_conn *conn, const struct seq_range *r
            seq_leq(r->end, conn->snd.nxt);
 }
 
+/** scoreboard_is_dsack() - RFC 2883 4: the first block is acknowledged, or within the second */
+bool scoreboard_is_dsack(const struct tcp_conn *conn, const struct segment *seg)
+{
+    const struct seq_range *r = seg->opt.sack;
+
+    if (!conn->use_sack || !seg->opt.sacks || !seq_lt(r[0].start, r[0].end) ||
+        seq_gt(r[0].end, conn->snd.max) || seq_lt(r[0].start, seq_dec(seg->ack, 1u << 30)))
+        return false;
+    if (seq_leq(r[0].end, seg->ack))
+        return true;
+    return seg->opt.sacks > 1 && seq_geq(r[0].start, r[1].start) && seq_leq(r[0].end, r[1].end);
+}
+
 #define SPLITS_MAX 1024
 
 /** scoreboard_take() - mark what the SACK blocks of @seg hold; returns bytes newly marked */

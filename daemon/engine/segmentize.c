@@ -50,8 +50,9 @@ static void set_ack(struct tcp_conn *conn, struct segment *seg)
     seg->flags |= TCP_ACK;
     seg->ack = conn->rcv.nxt;
     seg->wnd = window_advertise(conn);
-    if (conn->use_sack && conn->ooo.count)
+    if (conn->use_sack && (conn->ooo.count || conn->ooo.dup_due))
         seg->opt.sacks = reasm_sacks(conn, seg->opt.sack, tcp_options_max_sacks(&seg->opt));
+    conn->ooo.dup_due = false; /* said once: RFC 2883 4 (1) */
     delack_sent(conn);
 }
 

@@ -124,11 +124,30 @@ void sentq_pop_tail(struct sentq *q, struct seq from)
     }
 }
 
-static void note_newest(struct sent_acked *ret, const struct sent *s)
+/* RFC 8985 6.2 step 2: which of two transmissions came later; ties go by sequence. */
+static bool sent_after(usec_t at, struct seq end, usec_t other_at, struct seq other_end)
+{
+    return at > other_at || (at == other_at && seq_gt(end, other_end));
+}
+
+/* @s, up to @end, is with the peer. */
+static void note_delivered(struct sent_acked *ret, const struct sent *s, struct seq end)
 {
     if (s->at >= ret->newest_at) {
         ret->newest_at = s->at;
         ret->again = s->flags & SENT_AGAIN;
+    }
+    ret->delivered += seq_len(s->start, end);
+    if (!(s->flags & SENT_AGAIN)) {
+        ret->reordered |= ret->fack_set && seq_lt(end, ret->fack);
+        ret->once_at = ret->once ? seq_min(ret->once_at, s->start) : s->start;
+        ret->once = true;
+    } else if (s->at > ret->believe_by) {
+        return;
+    }
+    if (!ret->rack_at || sent_after(s->at, end, ret->rack_at, ret->rack_end)) {
+        ret->rack_at = s->at;
+        ret->rack_end = end;
     }
 }
 
@@ -143,7 +162,7 @@ void sentq_ack(struct sentq *q, struct seq una, struct sent_acked *ret)
         if (flags & SENT_SACKED)
             ret->sacked += seq_len(s->start, seq_min(una, s->end));
         else
-            note_newest(ret, s);
+            note_delivered(ret, s, seq_min(una, s->end));
         set_flags(q, s, 0);
         if (seq_gt(s->end, una)) {
             q->total -= seq_len(s->start, una);
@@ -185,7 +204,7 @@ uint32_t sentq_sack(struct sentq *q, struct seq start, struct seq end, struct se
         }
         if (seq_gt(s->end, end))
             split(q, i, end);
-        note_newest(acked, s);
+        note_delivered(acked, s, s->end);
         newly += len_of(s);
         set_flags(q, s, (uint8_t)(SENT_SACKED | (s->flags & SENT_AGAIN)));
     }
@@ -221,6 +240,16 @@ void sentq_mark_all_lost(struct sentq *q, bool forget_sacks)
             set_flags(q, s, s->flags & SENT_AGAIN);
         if (!(s->flags & SENT_SACKED))
             sentq_mark_lost(q, i);
+    }
+}
+
+void sentq_unmark_lost(struct sentq *q)
+{
+    for (uint32_t i = 0; i < q->count; i++) {
+        struct sent *s = sentq_at(q, i);
+
+        if ((s->flags & (SENT_LOST | SENT_RETRANS)) == SENT_LOST)
+            set_flags(q, s, (uint8_t)(s->flags & ~SENT_LOST));
     }
 }
 

@@ -66,10 +66,21 @@ void sentq_append(struct sentq *q, struct seq start, struct seq end, usec_t now)
 /** sentq_pop_tail() - forget the newest transmissions from @from on: they never left */
 void sentq_pop_tail(struct sentq *q, struct seq from);
 
+/* What an ACK has delivered, cumulatively and by SACK. The first three are given. */
 struct sent_acked {
-    usec_t newest_at;  /* last transmission time of the newest acknowledged entry; 0 = none */
-    bool again;        /* ... which was sent twice: its time says nothing */
-    uint32_t sacked;   /* bytes of it that were SACKed before */
+    usec_t believe_by;    /* of a retransmission sent later, this ACK cannot be: it is the original's */
+    struct seq fack;      /* highest delivered before this ACK ... */
+    bool fack_set;        /* ... if anything was */
+
+    usec_t newest_at;     /* last transmission time of the newest acknowledged entry; 0 = none */
+    bool again;           /* ... which was sent twice: its time says nothing */
+    uint32_t sacked;      /* bytes of it that were SACKed before */
+    uint32_t delivered;   /* bytes that were not SACKed before */
+    usec_t rack_at;       /* of the last sent of them that can be believed: when; 0 = none */
+    struct seq rack_end;  /* ... and where it ends */
+    bool reordered;       /* something sent once was delivered after what was sent later */
+    bool once;            /* something sent once was delivered ... */
+    struct seq once_at;   /* ... which begins here at the lowest */
 };
 
 /** sentq_ack() - everything before @una is acknowledged */
@@ -91,6 +102,9 @@ void sentq_mark_lost(struct sentq *q, uint32_t i);
 
 /** sentq_mark_all_lost() - everything that is not SACKed; with @forget_sacks everything */
 void sentq_mark_all_lost(struct sentq *q, bool forget_sacks);
+
+/** sentq_unmark_lost() - what is marked lost and not sent again is in flight after all */
+void sentq_unmark_lost(struct sentq *q);
 
 /** sentq_next_lost() - index of the oldest entry lost and not sent again, or -1 */
 int sentq_next_lost(struct sentq *q);

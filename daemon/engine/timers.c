@@ -134,6 +134,15 @@ static void fire(struct tcp_conn *conn, enum tcp_timer which, usec_t now)
     case TIMER_LINGER:
         linger_fired(conn, now);
         break;
+    case TIMER_REORDER:
+        loss_reorder_fired(conn, now);
+        break;
+    case TIMER_TLP:
+        tlp_fired(conn, now);
+        break;
+    case TIMER_PACE:
+        conn_wants_output(conn);
+        break;
     case TIMER_SHRINK:
     case TIMER_COUNT:
         shrink(conn, now);

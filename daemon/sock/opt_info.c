@@ -38,10 +38,12 @@ static void fill_from_conn(struct tcp_info *info, const struct tcp_conn *conn, u
 
     tcp_conn_info(conn, &from);
     info->tcpi_state = linux_state[from.state];
-    if (from.in_recovery)
-        info->tcpi_ca_state = TCP_CA_Recovery;
-    else if (from.backoff > 0)
+    if (from.after_timeout || from.backoff > 0)
         info->tcpi_ca_state = TCP_CA_Loss;
+    else if (from.in_recovery)
+        info->tcpi_ca_state = TCP_CA_Recovery;
+    else if (from.sacked)
+        info->tcpi_ca_state = TCP_CA_Disorder;
     info->tcpi_retransmits = info->tcpi_backoff = (uint8_t)MIN(from.backoff, 255u);
     info->tcpi_options = options_of(&from);
     if (from.wscale) {
@@ -51,6 +53,13 @@ static void fill_from_conn(struct tcp_info *info, const struct tcp_conn *conn, u
     info->tcpi_rto = clamp32(from.rto);
     info->tcpi_snd_mss = from.mss;
     info->tcpi_unacked = to_segs(from.flight, from.mss);
+    info->tcpi_sacked = to_segs(from.sacked, from.mss);
+    info->tcpi_lost = to_segs(from.lost, from.mss);
+    info->tcpi_retrans = to_segs(from.retrans, from.mss);
+    info->tcpi_pacing_rate = from.pacing_rate;
+    info->tcpi_max_pacing_rate = UINT64_MAX; /* Linux' word for: no limit was set */
+    info->tcpi_dsack_dups = from.dsacks;
+    info->tcpi_reord_seen = from.reordered;
     info->tcpi_last_data_sent = clamp32(usec_to_msec(usec_since(from.last_send_at, now)));
     info->tcpi_last_data_recv = clamp32(usec_to_msec(usec_since(from.last_recv_at, now)));
     info->tcpi_pmtu = tcp_conn_path(conn)->mtu;

@@ -78,6 +78,7 @@ static int setup(void **state)
     s->v6 = *state != NULL;
     s->queue = calloc(SCRIPT_QUEUE, sizeof(*s->queue));
     tunables_init(&s->tun);
+    s->tun.tlp = 0; /* a probe would come before each timeout: who wants it says so */
     s->now = SEC(1000);
     *state = s;
     return s->queue ? 0 : -1;

@@ -286,6 +286,9 @@ void peer_opens(struct script *s, struct offer offer);
 /** opens() - an active open, complete, of a started or fresh script */
 struct script *opens(struct script *s, struct offer offer);
 
+/** opens_far() - the same, with a peer at @rtt; what follows is up to advance() */
+struct script *opens_far(struct script *s, struct offer offer, usec_t rtt);
+
 struct script *established(void **state);         /* active open, OFFER_PLAIN */
 struct script *established_with(void **state, struct offer offer);
 struct script *listening(void **state);           /* backlog 5 */

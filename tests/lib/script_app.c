@@ -321,10 +321,17 @@ void peer_opens(struct script *s, struct offer offer)
 
 struct script *opens(struct script *s, struct offer offer)
 {
+    return opens_far(s, offer, 0);
+}
+
+struct script *opens_far(struct script *s, struct offer offer, usec_t rtt)
+{
     ready(s);
     s->p->offer = offer;
     assert_int_equal(connects(s), 0);
     expect(s, SEG(SYN, .seq = 0));
+    if (rtt)
+        advance(s, rtt);
     inject(s, SEG(SYN | ACK, .seq = 0, .ack = 1));
     expect(s, SEG(ACK, .seq = 1, .ack = 1, .len = 0));
     expect_nothing(s);

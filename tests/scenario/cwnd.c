@@ -216,6 +216,25 @@ static void divided_acks_gain_nothing(void **state)
     assert_in_range(info(s).cwnd, 4000, 5100);
 }
 
+/* TCP_CONGESTION on a living connection: the next loss is already the other one's. */
+static void the_algorithm_changes_while_it_lives(void **state)
+{
+    struct script *s = established(state);
+    struct tcp_config config;
+    int64_t una;
+
+    grow_cwnd(s, 10);
+    config = app_config(s);
+    config.cc = TCP_CC_CUBIC;
+    app_configures(s, &config);
+    assert_int_equal(info(s).cc, TCP_CC_CUBIC);
+    una = s->p->rcv_nxt;
+    app_writes(s, 10000);
+    assert_int_equal(forget_output(s), 10);
+    inject(s, SEG(ACK, .ack = una, SACKED(una + 1000, una + 10000)));
+    assert_int_equal(info(s).ssthresh, 7000);
+}
+
 static const struct CMUnitTest tests[] = {
     SCENARIO(the_initial_window_is_4380_bytes_at_ethernet_size),
     SCENARIO(the_initial_window_is_four_small_segments),
@@ -233,6 +252,7 @@ static const struct CMUnitTest tests[] = {
     SCENARIO(a_short_pause_keeps_the_window),
     SCENARIO(the_smaller_of_both_windows_rules),
     SCENARIO(divided_acks_gain_nothing),
+    SCENARIO(the_algorithm_changes_while_it_lives),
 };
 
 SCRIPT_MAIN("cwnd", tests)

@@ -105,7 +105,7 @@ static void a_duplicate_of_waiting_data_is_acknowledged(void **state)
     text(s, 1001, 2001);
     forget_output(s);
     text(s, 1001, 2001);
-    expect(s, SEG(ACK, .ack = 1, SACKED(1001, 2001)));
+    expect(s, SEG(ACK, .ack = 1, SACKED(1001, 2001, 1001, 2001))); /* RFC 2883 4.2 */
 }
 
 /* RFC 5681 4.2: a segment that fills a hole is acknowledged at once. */

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Loss recovery with SACK: RFC 6675, RFC 2018 8, RFC 3042. */
+/* Loss recovery with SACK and without RACK: RFC 6675, RFC 2018 8, RFC 3042. */
 #include "lib/script.h"
+
+static struct script *without_rack(void **state)
+{
+    struct script *s = script(state);
+
+    s->tun.rack = 0;
+    return opens(s, OFFER_PLAIN);
+}
 
 /* @n full segments in flight from relative position @base on; cwnd is just @n segments. */
 static struct script *in_flight(void **state, uint32_t n, int64_t *ret_base)
 {
-    struct script *s = established(state);
+    struct script *s = without_rack(state);
 
     grow_cwnd(s, n);
     *ret_base = s->p->rcv_nxt;
@@ -17,7 +25,7 @@ static struct script *in_flight(void **state, uint32_t n, int64_t *ret_base)
 /* 4: a hole is lost once more than two segments above it are SACKed. */
 static void third_sack_resends_the_hole(void **state)
 {
-    struct script *s = established(state); /* MSS 1000, window open */
+    struct script *s = without_rack(state); /* MSS 1000, window open */
 
     app_writes(s, 4000);
     expect(s, SEG(ACK | NO_PSH, .seq = 1, .len = 1000));
@@ -37,7 +45,7 @@ static void third_sack_resends_the_hole(void **state)
 /* 4: bytes count too: one SACK of three segments is as good. */
 static void one_sack_of_three_segments_resends_the_hole(void **state)
 {
-    struct script *s = established(state);
+    struct script *s = without_rack(state);
 
     app_writes(s, 4000);
     forget_output(s);
@@ -48,7 +56,7 @@ static void one_sack_of_three_segments_resends_the_hole(void **state)
 /* RFC 3042 2: the first two of them clock out new segments. */
 static void limited_transmit_sends_new_data(void **state)
 {
-    struct script *s = established(state);
+    struct script *s = without_rack(state);
 
     app_writes(s, 8000);
     assert_int_equal(forget_output(s), 4);
@@ -143,7 +151,7 @@ static void recovery_keeps_the_pipe_filled(void **state)
 /* A retransmission that is lost again is repaired by the timer at the latest. */
 static void a_lost_retransmission_is_resent(void **state)
 {
-    struct script *s = established(state);
+    struct script *s = without_rack(state);
 
     app_writes(s, 4000);
     forget_output(s);
@@ -176,7 +184,7 @@ static void the_rescue_retransmission_repairs_a_lost_tail(void **state)
 /* RFC 2018 8: a receiver may forget what it SACKed. */
 static void a_receiver_that_reneges_gets_it_again(void **state)
 {
-    struct script *s = established(state);
+    struct script *s = without_rack(state);
     bool again = false;
 
     app_writes(s, 4000);
@@ -195,7 +203,7 @@ static void a_receiver_that_reneges_gets_it_again(void **state)
 /* Blocks of what was never sent, of what is old, or upside down mean nothing. */
 static void impossible_blocks_are_ignored(void **state)
 {
-    struct script *s = established(state);
+    struct script *s = without_rack(state);
 
     app_writes(s, 4000);
     forget_output(s);
@@ -214,7 +222,7 @@ static void impossible_blocks_are_ignored(void **state)
 /* A block that begins before SND.UNA reports a duplicate, not a loss (RFC 2883). */
 static void a_dsack_is_no_loss(void **state)
 {
-    struct script *s = established(state);
+    struct script *s = without_rack(state);
 
     app_writes(s, 8000);
     forget_output(s);

@@ -254,6 +254,43 @@ static void a_retransmission_carries_the_newest_ack(void **state)
     expect_within(s, MS(100), MS(300), SEG(ACK | PSH, .seq = 1, .ack = 701, .len = 500));
 }
 
+/* A suspended host: the clock goes on for an hour, and the ACK had been there all the time. */
+static void a_sleep_of_the_host_is_no_round_trip(void **state)
+{
+    struct script *s = opens_far(script(state), OFFER_TS, MS(50));
+    usec_t srtt = info(s).srtt, rto = info(s).rto;
+
+    app_writes(s, 1000);
+    forget_output(s);
+    s->now += SEC(3600); /* no timer was run */
+    peer_acks(s, 1001);
+    assert_int_equal(info(s).srtt, srtt);
+    assert_int_equal(info(s).rto, rto);
+    app_writes(s, 1000);
+    forget_output(s);
+    advance(s, MS(60));
+    peer_acks(s, 2001);
+    assert_true(info(s).srtt > srtt); /* measured again */
+}
+
+/* Waiting as long as the engine asked for is none. */
+static void a_long_wait_for_a_timer_is_no_sleep(void **state)
+{
+    struct script *s = opens_far(script(state), OFFER_TS, MS(50));
+
+    app_writes(s, 1000);
+    forget_output(s);
+    advance(s, SEC(60));
+    forget_output(s);
+    inject(s, SEG(ACK, .ack = 1001));
+    app_writes(s, 1000);
+    forget_output(s);
+    advance(s, MS(60));
+    peer_acks(s, 2001);
+    assert_in_range(info(s).srtt, MS(30), SEC(60));
+    assert_int_equal(info(s).backoff, 0);
+}
+
 static const struct CMUnitTest tests[] = {
     SCENARIO(the_first_sample_sets_the_timeout),
     SCENARIO(later_samples_are_smoothed),
@@ -274,6 +311,8 @@ static const struct CMUnitTest tests[] = {
     SCENARIO(an_abort_threshold_of_0_never_gives_up),
     SCENARIO(progress_resets_the_abort_time),
     SCENARIO(a_retransmission_carries_the_newest_ack),
+    SCENARIO(a_sleep_of_the_host_is_no_round_trip),
+    SCENARIO(a_long_wait_for_a_timer_is_no_sleep),
 };
 
 SCRIPT_MAIN("rto", tests)

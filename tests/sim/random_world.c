@@ -43,6 +43,11 @@ static void random_tunables(struct rng *r, struct tunables *t)
         t->cwnd_max = (uint32_t)rng_between(r, 3000, 60000);
     if (rng_chance(r, 200000))
         t->conn_req_max_q0 = 0;
+    t->congestion_control = (uint32_t)rng_upto(r, 1);
+    t->rack = rng_chance(r, 800000);
+    t->tlp = rng_chance(r, 800000);
+    t->hystart = rng_chance(r, 800000);
+    t->pacing = rng_chance(r, 800000);
     t->ip_abort_cinterval = t->ip_abort_linterval = 1200000;
     t->ip_abort_interval = 1200000;
 }

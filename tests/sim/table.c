@@ -15,6 +15,7 @@ struct row {
     uint64_t mbit;     /* bottleneck, 0: none */
     uint32_t rtt_ms, loss_ppm, reorder_ppm, queue_kb, gso;
     uint32_t sack, recv_buf; /* recv_buf 0: as by default */
+    enum tcp_cc_id cc;
 };
 
 static const struct row rows[] = {
@@ -31,6 +32,11 @@ static const struct row rows[] = {
     { "reorder-1%",          100,    20,  0,     10000,  300,  0,     2,   0 },
     { "small-window",        100,    20,  0,     0,      300,  0,     2,   16000 },
     { "dial-up",             0,      300, 0,     0,      0,    0,     2,   0 },
+    { "cubic-wan",           20,     40,  0,     0,      100,  0,     2,   0, TCP_CC_CUBIC },
+    { "cubic-wan-long",      50,     120, 0,     0,      800,  65400, 2,   0, TCP_CC_CUBIC },
+    { "cubic-loss-0.1%",     100,    20,  1000,  0,      300,  0,     2,   0, TCP_CC_CUBIC },
+    { "cubic-loss-1%",       100,    20,  10000, 0,      300,  0,     2,   0, TCP_CC_CUBIC },
+    { "cubic-loss-5%",       100,    20,  50000, 0,      300,  0,     2,   0, TCP_CC_CUBIC },
 };
 
 static void make(struct world *w, const struct row *row)
@@ -50,6 +56,7 @@ static void make(struct world *w, const struct row *row)
 
         tunables_init(&h->tun);
         h->tun.sack = row->sack;
+        h->tun.congestion_control = row->cc;
         if (row->recv_buf)
             h->tun.recv_buf = row->recv_buf;
         tcp_config_init(&h->config, &h->tun);

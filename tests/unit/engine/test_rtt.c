@@ -85,6 +85,30 @@ static void the_smallest_sample_is_remembered(void **state)
     assert_int_equal(rtt.latest, 90 * MS);
 }
 
+/* {at, sample, minimum}: it lasts from half a minute to a whole one. */
+static void an_old_minimum_is_forgotten(void **state)
+{
+    static const struct {
+        uint64_t at_s, sample, min;
+    } rows[] = {
+        { 0, 10, 10 },   { 5, 50, 10 },  { 29, 40, 10 },
+        { 31, 60, 10 }, /* the next half minute: 10 is the smallest of the last one */
+        { 62, 70, 60 }, /* and now 60 is */
+        { 63, 20, 20 },  { 200, 90, 90 }, /* long idle: nothing of it counts */
+    };
+    usec_t since = 0, next = 0;
+    struct rtt rtt;
+
+    rtt_init(&rtt, 1000 * MS, 1 * MS, 60000 * MS, 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        usec_t now = (1000 + rows[i].at_s) * USEC_PER_SEC;
+
+        rtt_sample(&rtt, rows[i].sample * MS);
+        rtt_min_window(&rtt, rows[i].sample * MS, &since, &next, now);
+        assert_int_equal(rtt.min_rtt, rows[i].min * MS);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -93,6 +117,7 @@ int main(void)
         cmocka_unit_test(back_off_doubles_up_to_the_maximum),
         cmocka_unit_test(a_constant_rtt_leaves_slack_for_the_clock),
         cmocka_unit_test(the_smallest_sample_is_remembered),
+        cmocka_unit_test(an_old_minimum_is_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,6 +193,70 @@ static void totals_survive_anything(void **state)
     sentq_free(&q);
 }
 
+/* RFC 8985 6.2: of all that was delivered the last sent, unless it cannot be believed. */
+static void the_last_sent_of_what_was_delivered_is_found(void **state)
+{
+    struct sentq q = five(); /* sent at 1000 ... 1004 */
+    struct sent_acked acked = { .believe_by = 1900 };
+
+    sentq_sack(&q, at(100), at(200), &acked);
+    sentq_sack(&q, at(300), at(400), &acked);
+    assert_int_equal(acked.rack_at, 1003);
+    assert_true(seq_eq(acked.rack_end, at(400)));
+    assert_int_equal(acked.delivered, 200);
+    assert_true(acked.once);
+    assert_true(seq_eq(acked.once_at, at(100)));
+    check(&q);
+
+    sentq_mark_lost(&q, 0);
+    (void)sentq_retransmitted(&q, 0, 100, 2000);
+    acked = (struct sent_acked){ .believe_by = 1900 };
+    sentq_ack(&q, at(100), &acked);
+    assert_int_equal(acked.rack_at, 0); /* too early for the second transmission */
+    assert_false(acked.once);
+    assert_int_equal(acked.delivered, 100);
+
+    sentq_mark_lost(&q, 1);
+    (void)sentq_retransmitted(&q, 1, 100, 2100);
+    acked = (struct sent_acked){ .believe_by = 2100 };
+    sentq_ack(&q, at(300), &acked);
+    assert_int_equal(acked.rack_at, 2100);
+    assert_int_equal(acked.sacked, 100);
+    assert_int_equal(acked.delivered, 100);
+    sentq_free(&q);
+}
+
+/* What was sent once and is delivered below the highest delivered came out of order. */
+static void reordering_is_seen_by_first_transmissions_only(void **state)
+{
+    struct sentq q = five();
+    struct sent_acked acked = { .fack_set = true, .fack = at(300) };
+
+    sentq_mark_lost(&q, 0);
+    (void)sentq_retransmitted(&q, 0, 100, 2000);
+    sentq_ack(&q, at(100), &acked);
+    assert_false(acked.reordered);
+    sentq_sack(&q, at(300), at(400), &acked);
+    assert_false(acked.reordered);
+    sentq_sack(&q, at(100), at(200), &acked);
+    assert_true(acked.reordered);
+    sentq_free(&q);
+}
+
+static void what_waits_to_be_sent_again_can_be_unmarked(void **state)
+{
+    struct sentq q = five();
+
+    sentq_mark_all_lost(&q, false);
+    (void)sentq_retransmitted(&q, 0, 100, 2000);
+    assert_int_equal(sentq_lost_waiting(&q), 400);
+    sentq_unmark_lost(&q);
+    check(&q);
+    assert_int_equal(sentq_lost_waiting(&q), 0);
+    assert_int_equal(sentq_pipe(&q), 500);
+    sentq_free(&q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +267,9 @@ int main(void)
         cmocka_unit_test(a_timeout_forgets_sacks),
         cmocka_unit_test(what_never_left_is_taken_back),
         cmocka_unit_test(totals_survive_anything),
+        cmocka_unit_test(the_last_sent_of_what_was_delivered_is_found),
+        cmocka_unit_test(reordering_is_seen_by_first_transmissions_only),
+        cmocka_unit_test(what_waits_to_be_sent_again_can_be_unmarked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

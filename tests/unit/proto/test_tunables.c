@@ -57,7 +57,7 @@ static void make_room(struct tunables *tun)
 
 static void table_has_the_rows_of_illumos_and_ours(void **state)
 {
-    assert_int_equal(TUNABLE_COUNT, 69 + 6);
+    assert_int_equal(TUNABLE_COUNT, 69 + 10);
     assert_string_equal(tunable_info_at(0)->name, "_time_wait_interval");
     assert_string_equal(tunable_info_at(14)->name, "_keepalive_interval");
     assert_string_equal(tunable_info_at(34)->name, "max_buf");
