@@ -25,7 +25,7 @@
 #define OUR_SNDBUF 655360              /* 4 x what HIDDEN_MAX costs: each read is an event */
 
 #define HIDDEN_MAX 131072u
-#define IN_BUDGET 131072u     /* bytes of one descriptor in one wake-up: half of what it holds */
+#define IN_BUDGET 262144u      /* bytes of one descriptor in one wake-up: half of what it may hold */
 #define ACCEPT_IN_FLIGHT 16u  /* messages in a listening descriptor */
 #define EVENTS_MAX 128        /* epoll events in one wake-up */
 #define KICK_ID 0u            /* epoll user data of our own eventfd; others carry a socket's id */

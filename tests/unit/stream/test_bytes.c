@@ -285,13 +285,16 @@ static void one_descriptor_does_not_keep_others_waiting(void **state)
     struct sock *greedy = fake_sock(w, true), *modest = fake_sock(w, true);
     int fd1 = connected(w, greedy), fd2 = connected(w, modest);
 
-    greedy->conn.tx_limit = 131072;
-    assert_int_equal(ring_reserve(&greedy->conn.tx, ring_mem_heap(), 131072, 0), 0);
+    const int plenty = 1 << 20;
+
+    greedy->conn.tx_limit = 524288;
+    assert_int_equal(ring_reserve(&greedy->conn.tx, ring_mem_heap(), 524288, 0), 0);
+    assert_int_equal(setsockopt(fd1, SOL_SOCKET, SO_SNDBUFFORCE, &plenty, sizeof(plenty)), 0);
     while (send(fd1, buf, 16384, MSG_DONTWAIT) > 0)
         ;
     assert_int_equal(send(fd2, "x", 1, 0), 1);
     assert_true(stream_input(w->st, 0)); /* one wake-up: a share for each, and more remains */
-    assert_int_equal(ring_used(&greedy->conn.tx), 131072);
+    assert_int_equal(ring_used(&greedy->conn.tx), 262144);
     assert_int_equal(ring_used(&modest->conn.tx), 1);
     w->state.used = 0;
     close(fd1);
