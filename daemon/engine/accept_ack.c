@@ -116,12 +116,28 @@ static void count_ack(struct tcp_conn *conn, uint32_t bytes, bool duplicate)
     }
 }
 
+/* What the ACK says of the network: of losses, and of congestion that cost none. */
+static void respond(struct tcp_conn *conn, const struct arrival *a, uint32_t bytes,
+                    uint32_t sacked, bool duplicate, uint32_t flight)
+{
+    bool echo = ecn_is_echo(conn, &a->seg);
+    uint8_t phase = conn->loss.phase;
+
+    if (echo)
+        conn->cc.limited = false; /* no proof that the window fits: it must not grow */
+    loss_on_ack(conn, bytes, sacked, duplicate, a->now);
+    if (conn->loss.phase == LOSS_RECOVERY && phase != LOSS_RECOVERY)
+        ecn_note_reduction(conn);
+    if (echo)
+        ecn_echoed(conn, flight, a->now);
+}
+
 bool ack_accept(struct tcp_conn *conn, const struct arrival *a)
 {
     const struct segment *seg = &a->seg;
     struct sent_acked acked = { 0 };
     bool advanced, duplicate;
-    uint32_t bytes = 0, sacked;
+    uint32_t bytes = 0, sacked, flight = conn->sentq.total;
 
     if (!in_range(conn, a))
         return false;
@@ -142,7 +158,7 @@ bool ack_accept(struct tcp_conn *conn, const struct arrival *a)
         conn->probes = 0;
         rto_restart(conn, a->now);
     }
-    loss_on_ack(conn, bytes, sacked, duplicate, a->now);
+    respond(conn, a, bytes, sacked, duplicate, flight);
     autotune_sent(conn);
     return true;
 }

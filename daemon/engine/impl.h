@@ -217,6 +217,20 @@ bool loss_rescue(struct tcp_conn *conn);
 uint32_t scoreboard_take(struct tcp_conn *conn, const struct segment *seg, struct sent_acked *acked);
 void scoreboard_find_lost(struct tcp_conn *conn);
 
+/* ---- ecn.c: RFC 3168 ---- */
+uint8_t ecn_syn_flags(struct tcp_conn *conn);
+void ecn_take_syn(struct tcp_conn *conn, uint8_t flags);
+void ecn_take_syn_again(struct tcp_conn *conn, uint8_t flags);
+bool ecn_syn_refused(struct tcp_conn *conn);
+void ecn_received(struct tcp_conn *conn, const struct arrival *a);
+uint8_t ecn_ack_flags(const struct tcp_conn *conn);
+void ecn_mark_new_data(struct tcp_conn *conn, struct packet *pkt);
+void ecn_unsent(struct tcp_conn *conn, const struct packet *pkt);
+bool ecn_reduced(const struct tcp_conn *conn);
+void ecn_note_reduction(struct tcp_conn *conn);
+bool ecn_is_echo(const struct tcp_conn *conn, const struct segment *seg);
+void ecn_echoed(struct tcp_conn *conn, uint32_t flight, usec_t now);
+
 /* ---- rto.c, persist.c, keepalive.c, time_wait.c ---- */
 void rto_arm(struct tcp_conn *conn, usec_t now);   /* start, if something is in flight */
 void rto_restart(struct tcp_conn *conn, usec_t now);

@@ -26,6 +26,7 @@ void in_take_syn(struct tcp_conn *conn, const struct segment *seg, usec_t now)
     conn->snd.wnd = conn->snd.wnd_max = seg->wnd; /* RFC 7323 2.2: never scaled in a SYN */
     conn->snd.wl1 = seg->seq;
     conn->snd.wl2 = seg->flags & TCP_ACK ? seg->ack : conn->snd.iss;
+    ecn_take_syn(conn, seg->flags);
 }
 
 /* A passive opener answers in kind: tcp.4p, RFC 7323 2.2 and 3.2, RFC 2018 2. */

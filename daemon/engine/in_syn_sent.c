@@ -59,7 +59,7 @@ static void take_rest(struct tcp_conn *conn, const struct arrival *a)
 
     if (!a->seg.len && !(a->seg.flags & TCP_FIN))
         return;
-    rest.seg.flags &= (uint8_t)~TCP_SYN;
+    rest.seg.flags &= (uint8_t)~(TCP_SYN | TCP_ECE);
     rest.seg.seq = seq_add(a->seg.seq, 1);
     in_synchronized(conn, &rest);
 }
@@ -72,6 +72,8 @@ void in_syn_sent(struct tcp_conn *conn, const struct arrival *a)
     if (!ack_is_good(conn, a, &has_ack))
         return;
     if (seg->flags & TCP_RST) {
+        if (has_ack && ecn_syn_refused(conn))
+            return;
         if (has_ack)
             conn_kill(conn, CAUSE_RST, ECONNREFUSED, a->now);
         else

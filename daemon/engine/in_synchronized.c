@@ -103,7 +103,7 @@ static enum verdict check_seq(struct tcp_conn *conn, struct arrival *a)
     struct segment *seg = &a->seg;
 
     if (is_crossing_syn_ack(conn, seg)) {
-        seg->flags &= (uint8_t)~TCP_SYN;
+        seg->flags &= (uint8_t)~(TCP_SYN | TCP_ECE); /* in a SYN-ACK it echoes nothing */
         seg->seq = seq_add(seg->seq, 1);
     }
     if (acceptable(conn, seg)) {
@@ -111,6 +111,7 @@ static enum verdict check_seq(struct tcp_conn *conn, struct arrival *a)
         return GO_ON;
     }
     if (is_syn_again(conn, seg)) {
+        ecn_take_syn_again(conn, seg->flags);
         conn->syn_now = true;
         conn_wants_output(conn);
         return drop(conn, a, DROP_DUPLICATE);
@@ -291,6 +292,7 @@ static enum verdict take_text(struct tcp_conn *conn, struct arrival *a)
         conn->state != TCP_FIN_WAIT_2)
         return STOP; /* their FIN came before: there can be no text behind it */
     trim_to_window(conn, seg);
+    ecn_received(conn, a);
     if (conn->rcv.fin_known && seg->len &&
         seq_gt(seq_add(seg->seq, seg->len), conn->rcv.fin_seq))
         return drop(conn, a, DROP_FIN_AGAIN);

@@ -46,7 +46,8 @@ static void enter_recovery(struct tcp_conn *conn, usec_t now)
     conn->engine->counters.out_fast_retrans++;
     if (conn->use_sack)
         conn->engine->counters.sack_recoveries++;
-    conn->cc.ops->on_loss(conn, flight_size(conn), now);
+    if (!ecn_reduced(conn)) /* RFC 3168 6.1.2: once in a window of data */
+        conn->cc.ops->on_loss(conn, flight_size(conn), now);
     conn->loss.phase = LOSS_RECOVERY;
     conn->loss.recover = conn->snd.max;
     conn->loss.recover_set = true;

@@ -101,6 +101,7 @@ static bool send_range(struct tcp_conn *conn, uint32_t len, bool fin, usec_t now
                        struct packet *ret)
 {
     struct seq start = conn->snd.nxt, end = seq_add(start, len + fin);
+    bool fresh = len && seq_geq(start, conn->snd.max);
 
     if (sentq_reserve(&conn->sentq, 1))
         return false;
@@ -121,6 +122,8 @@ static bool send_range(struct tcp_conn *conn, uint32_t len, bool fin, usec_t now
     conn->engine->counters.out_data_bytes += len;
     persist_stop(conn);
     segmentize(conn, start, end, now, ret);
+    if (fresh)
+        ecn_mark_new_data(conn, ret);
     sent_something(conn, now);
     return true;
 }
@@ -269,6 +272,7 @@ void output_unsent(struct tcp_conn *conn, const struct packet *pkt, usec_t now)
 
     conn_dirty(conn);
     conn_wants_output(conn);
+    ecn_unsent(conn, pkt);
     if (!pkt->seq_len) {
         conn->ack.now = true;
         return;

@@ -93,10 +93,12 @@ void rto_fired(struct tcp_conn *conn, usec_t now)
     }
     conn->engine->counters.tim_retrans++;
     suspect_path(conn, waited);
-    if (opening(conn))
+    if (opening(conn)) {
         conn->syn_now = true;
-    else
+    } else {
         loss_on_timeout(conn, now);
+        ecn_note_reduction(conn);
+    }
     if (conn->backoff < 32)
         conn->backoff++;
     rto_arm(conn, now);
