@@ -303,7 +303,7 @@ void tcp_conn_tx_commit(struct tcp_conn *conn, uint32_t len, bool urgent, usec_t
     conn->tx.tail += len;
     shrink_later(conn, now);
     if (urgent)
-        conn->snd.up = snd_end(conn);
+        urgent_written(conn);
     conn_dirty(conn);
     output_consider(conn, now);
 }
@@ -324,6 +324,7 @@ uint32_t tcp_conn_rx_peek(struct tcp_conn *conn, struct iovec iov[2])
 
 void tcp_conn_rx_consume(struct tcp_conn *conn, uint32_t len, usec_t now)
 {
+    urgent_consumed(conn, len);
     conn->rx.head += len;
     conn->rcv.hidden += len;
     shrink_later(conn, now);

@@ -293,6 +293,14 @@ uint32_t tcp_conn_tx_unacked(const struct tcp_conn *conn);
 uint32_t tcp_conn_rx_peek(struct tcp_conn *conn, struct iovec iov[2]);
 
 /**
+ * tcp_conn_rx_urgent() - is a byte not taken yet urgent (RFC 9293 3.8.5)?
+ * @ret_offset:  bytes before it, from the first that tcp_conn_rx_peek() shows
+ *
+ * It may be announced before it arrives: then the offset is that of a byte to come.
+ */
+bool tcp_conn_rx_urgent(const struct tcp_conn *conn, uint32_t *ret_offset);
+
+/**
  * tcp_conn_rx_consume() - the first @len of them were moved out of the ring
  *
  * They count as hidden (in a socketpair, unread by the program) until

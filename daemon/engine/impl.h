@@ -217,6 +217,15 @@ bool loss_rescue(struct tcp_conn *conn);
 uint32_t scoreboard_take(struct tcp_conn *conn, const struct segment *seg, struct sent_acked *acked);
 void scoreboard_find_lost(struct tcp_conn *conn);
 
+/* ---- urgent.c ---- */
+void urgent_written(struct tcp_conn *conn);
+bool urgent_mode(const struct tcp_conn *conn);
+bool urgent_unsent(const struct tcp_conn *conn);
+bool urgent_due(const struct tcp_conn *conn);
+void urgent_put(struct tcp_conn *conn, struct segment *seg);
+void urgent_received(struct tcp_conn *conn, const struct segment *seg);
+void urgent_consumed(struct tcp_conn *conn, uint32_t len);
+
 /* ---- ecn.c: RFC 3168 ---- */
 uint8_t ecn_syn_flags(struct tcp_conn *conn);
 void ecn_take_syn(struct tcp_conn *conn, uint8_t flags);

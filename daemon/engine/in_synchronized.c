@@ -245,6 +245,7 @@ static enum verdict check_ack(struct tcp_conn *conn, struct arrival *a)
 /* Sixth: the place of urgent data (RFC 9293 3.8.5); its bytes are in the stream anyway. */
 static enum verdict check_urg(struct tcp_conn *conn, struct arrival *a)
 {
+    urgent_received(conn, &a->seg);
     return GO_ON;
 }
 

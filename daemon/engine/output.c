@@ -26,7 +26,7 @@ static uint32_t max_payload(const struct tcp_conn *conn, uint32_t mss)
 {
     uint32_t headers = 14 + 40 + TCP_HDR_MAX;
 
-    if (conn->path.gso_max <= headers + 2 * mss)
+    if (conn->path.gso_max <= headers + 2 * mss || urgent_mode(conn))
         return mss;
     return (conn->path.gso_max - headers) / mss * mss;
 }
@@ -246,7 +246,7 @@ bool output_next(struct tcp_conn *conn, usec_t now, struct packet *ret)
         return true;
     if (conn->probe_now && send_probe(conn, now, ret))
         return true;
-    if (conn->ack.now) {
+    if (conn->ack.now || (urgent_due(conn) && may_send_data(conn))) {
         conn->engine->counters.out_ack++;
         segmentize_ack(conn, conn->snd.nxt, now, ret);
         return true;

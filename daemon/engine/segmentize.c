@@ -52,6 +52,7 @@ static void set_ack(struct tcp_conn *conn, struct segment *seg)
     seg->wnd = window_advertise(conn);
     if (conn->use_sack && conn->ooo.count)
         seg->opt.sacks = reasm_sacks(conn, seg->opt.sack, tcp_options_max_sacks(&seg->opt));
+    urgent_put(conn, seg);
     delack_sent(conn);
 }
 
