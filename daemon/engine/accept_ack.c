@@ -154,6 +154,7 @@ bool ack_accept(struct tcp_conn *conn, const struct arrival *a)
         if (!acked.again || conn->use_ts) /* Karn: the backed-off RTO stays until there is a sample */
             conn->backoff = 0;
         conn->rexmt_since = 0;
+        pmtu_progress(conn, a->now);
         conn->soft_error = 0;
         conn->probes = 0;
         rto_restart(conn, a->now);

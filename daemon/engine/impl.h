@@ -179,6 +179,7 @@ uint32_t window_scalable_max(const struct tcp_conn *conn);
 void reasm_store(struct tcp_conn *conn, struct seq seq, const uint8_t *data, uint32_t len,
                  usec_t now);
 void reasm_fin(struct tcp_conn *conn, struct seq fin_seq, usec_t now);
+void reasm_timeout(struct tcp_conn *conn, usec_t now);
 uint8_t reasm_sacks(const struct tcp_conn *conn, struct seq_range *ret, uint8_t max);
 
 /* ---- delack.c ---- */
@@ -282,6 +283,8 @@ void mss_update(struct tcp_conn *conn);             /* snd.mss from path, peer a
 uint16_t mss_advertise(const struct tcp_conn *conn);
 uint32_t mss_now(const struct tcp_conn *conn);      /* what fits beside the options due now */
 uint32_t pmtu_known(const struct tcp_conn *conn, usec_t now); /* the device's, or ICMP's */
+void pmtu_timeout(struct tcp_conn *conn, usec_t now);
+void pmtu_progress(struct tcp_conn *conn, usec_t now);
 void pmtu_set(struct tcp_conn *conn, uint32_t mtu, usec_t now);
 
 /* ---- autotune.c ---- */

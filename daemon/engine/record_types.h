@@ -28,6 +28,7 @@ enum tcp_timer {
     TIMER_KEEPALIVE, /* RFC 9293 3.8.4 */
     TIMER_LINGER,    /* 2 MSL, or the life of an orphaned FIN-WAIT-2 */
     TIMER_SHRINK,    /* give empty rings back */
+    TIMER_REASM,     /* drop what has waited behind a hole for too long */
     TIMER_COUNT,
 };
 

@@ -96,6 +96,7 @@ void rto_fired(struct tcp_conn *conn, usec_t now)
     if (opening(conn)) {
         conn->syn_now = true;
     } else {
+        pmtu_timeout(conn, now);
         loss_on_timeout(conn, now);
         ecn_note_reduction(conn);
     }

@@ -134,6 +134,9 @@ static void fire(struct tcp_conn *conn, enum tcp_timer which, usec_t now)
     case TIMER_LINGER:
         linger_fired(conn, now);
         break;
+    case TIMER_REASM:
+        reasm_timeout(conn, now);
+        break;
     case TIMER_SHRINK:
     case TIMER_COUNT:
         shrink(conn, now);
