@@ -83,6 +83,7 @@ int conn_new(struct tcp_engine *e, const struct flow *flow, const struct tcp_con
     conn->cc.ops = cc_get(config->cc);
     conn->stat.opened_at = conn->stat.last_recv_at = conn->stat.last_send_at = now;
     init_rtt(conn);
+    dest_cache_seed(conn, now);
     mss_update(conn);
     conn_dirty(conn);
     *ret = conn;
@@ -208,6 +209,7 @@ int tcp_connect(struct tcp_engine *e, const struct tcp_open *open, usec_t now,
     conn->announced = true;
     conn->path = open->path;
     conn->path_known = true;
+    conn->path.mtu = pmtu_known(conn, now);
     segmentize_offers(conn);
     mss_update(conn);
     e->counters.active_opens++;
@@ -377,7 +379,7 @@ void tcp_conn_configure(struct tcp_conn *conn, const struct tcp_config *config, 
     conn->config = *config;
     conn->cc.ops = cc_get(config->cc);
     rtt_limits(&conn->rtt, usec_from_msec(config->rto_min_ms), usec_from_msec(config->rto_max_ms));
-    if (conn->state == TCP_SYN_SENT && !conn->syn_tries)
+    if (conn->state == TCP_SYN_SENT && !conn->syn_tries && !conn->rtt.srtt)
         init_rtt(conn);
     if (old.keepalive != config->keepalive || old.keepalive_ms != config->keepalive_ms)
         keepalive_arm(conn, now);
@@ -400,12 +402,14 @@ void tcp_conn_set_path(struct tcp_conn *conn, const struct path *path, usec_t no
     conn->path_known = true;
     if (conn->state == TCP_CLOSED)
         return;
-    if (device != path->ifindex)
+    if (device && device != path->ifindex)
         conn->learned_mtu = 0;
-    if (first)
+    if (first) {
+        conn->path.mtu = pmtu_known(conn, now);
         mss_update(conn);
-    else
+    } else {
         pmtu_set(conn, pmtu_known(conn, now), now);
+    }
     conn_dirty(conn);
     output_consider(conn, now);
 }

@@ -13,6 +13,7 @@ enum {
     KEY_COOKIE,
     KEY_RANDOM,
     KEY_REUSEPORT,
+    KEY_DEST,
 };
 
 int tcp_engine_new(const struct tcp_engine_init *init, struct tcp_engine **ret)
@@ -30,6 +31,7 @@ int tcp_engine_new(const struct tcp_engine_init *init, struct tcp_engine **ret)
     e->key_cookie = siphash_expand(init->seed, KEY_COOKIE);
     e->key_random = siphash_expand(init->seed, KEY_RANDOM);
     e->key_reuseport = siphash_expand(init->seed, KEY_REUSEPORT);
+    e->key_dest = siphash_expand(init->seed, KEY_DEST);
     list_init(&e->all);
     list_init(&e->events);
     list_init(&e->dirty);

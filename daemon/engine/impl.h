@@ -69,6 +69,19 @@ struct reply {
 
 #define REPLIES_MAX 1024
 
+/* What is known of a destination. */
+struct dest {
+    struct ip_addr addr;
+    uint32_t zone;
+    uint32_t ssthresh; /* bytes; 0: never reduced */
+    uint32_t mtu;
+    usec_t used_at; /* 0: free */
+    usec_t measured_at, mtu_at;
+    usec_t srtt, rttvar;
+};
+
+#define DEST_CACHE_SIZE 1024
+
 struct conn_table {
     struct tcp_conn **slot; /* open addressing, power of two */
     uint32_t cap, count, deleted;
@@ -79,7 +92,8 @@ struct conn_table {
 struct tcp_engine {
     const struct tunables *tun;
     struct ring_mem mem;
-    struct siphash_key key_demux, key_isn, key_ts, key_cookie, key_random, key_reuseport;
+    struct siphash_key key_demux, key_isn, key_ts, key_cookie, key_random, key_reuseport,
+        key_dest;
     uint64_t random_count;
     uint64_t next_id;
     struct conn_table conns; /* by 4-tuple */
@@ -96,6 +110,7 @@ struct tcp_engine {
     usec_t output_blocked_until;
     uint32_t isn_count; /* connections so far: RFC 6528's timer has company (_iss_incr) */
     struct tcp_counters counters;
+    struct dest dests[DEST_CACHE_SIZE]; /* pairs */
     void (*trace)(void *ctx, const struct tcp_trace *t);
     void *trace_ctx;
 };
@@ -286,6 +301,12 @@ uint32_t pmtu_known(const struct tcp_conn *conn, usec_t now); /* the device's, o
 void pmtu_timeout(struct tcp_conn *conn, usec_t now);
 void pmtu_progress(struct tcp_conn *conn, usec_t now);
 void pmtu_set(struct tcp_conn *conn, uint32_t mtu, usec_t now);
+
+/* ---- dest_cache.c ---- */
+void dest_cache_seed(struct tcp_conn *conn, usec_t now);
+void dest_cache_ssthresh(struct tcp_conn *conn, usec_t now);
+void dest_cache_store(struct tcp_conn *conn, usec_t now);
+void dest_cache_mtu(struct tcp_conn *conn, uint32_t mtu, usec_t now);
 
 /* ---- autotune.c ---- */
 void autotune_read(struct tcp_conn *conn, uint32_t len, usec_t now);

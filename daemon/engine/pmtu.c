@@ -142,10 +142,12 @@ void pmtu_timeout(struct tcp_conn *conn, usec_t now)
         conn->engine->counters.mtu_black_holes++;
         conn->learned_mtu = mtu;
         conn->learned_at = now;
+        dest_cache_mtu(conn, mtu, now);
         pmtu_set(conn, mtu, now);
     } else if (conn->mtu_falls) {
         conn->mtu_falls = BLACK_HOLE_GIVEN_UP;
         conn->learned_mtu = 0;
+        dest_cache_mtu(conn, 0, now);
         conn_event(conn, TCP_EV_PATH);
     }
 }

@@ -15,6 +15,7 @@ struct rtt {
     usec_t latest;  /* the last sample */
     usec_t min_rtt; /* smallest sample, USEC_NEVER before the first */
     usec_t rto_min, rto_max, extra;
+    uint32_t samples;
 };
 
 /**
@@ -35,6 +36,9 @@ void rtt_limits(struct rtt *rtt, usec_t rto_min, usec_t rto_max);
  * RFC 6298 2.2, 2.3 and 2.4.
  */
 void rtt_sample(struct rtt *rtt, usec_t sample);
+
+/** rtt_seed() - what an earlier connection to the same peer measured, instead of a first sample */
+void rtt_seed(struct rtt *rtt, usec_t srtt, usec_t rttvar);
 
 /** rtt_forget() - drop SRTT and RTTVAR, keep the RTO: the path may have changed (6298 5.7 note) */
 void rtt_forget(struct rtt *rtt);
