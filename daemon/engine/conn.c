@@ -95,6 +95,7 @@ struct tcp_conn *conn_free(struct tcp_conn *conn)
     if (!conn)
         return NULL;
     listener_forget(conn);
+    quota_release(conn);
     demux_remove(conn->engine, conn);
     (void)idmap_take(&conn->engine->by_id, conn->id);
     list_del(&conn->wheel_node);

@@ -24,6 +24,7 @@ int tcp_engine_new(const struct tcp_engine_init *init, struct tcp_engine **ret)
         return -ENOMEM;
     e->tun = init->tun;
     e->mem = init->mem;
+    e->memory_mb = init->memory_mb;
     e->next_id = MAX(init->first_id, (uint64_t)1);
     e->key_demux = siphash_expand(init->seed, KEY_DEMUX);
     e->key_isn = siphash_expand(init->seed, KEY_ISN);
@@ -54,7 +55,7 @@ struct tcp_engine *tcp_engine_free(struct tcp_engine *e)
         return NULL;
     for (unsigned i = 0; i < PORT_BUCKETS; i++) {
         while ((n = list_pop(&e->ports[i])))
-            free(LIST_ENTRY(n, struct tcp_listener, port_node));
+            listener_free(LIST_ENTRY(n, struct tcp_listener, port_node));
     }
     while (!list_empty(&e->all)) {
         struct tcp_conn *conn = LIST_ENTRY(e->all.next, struct tcp_conn, all_node);

@@ -81,6 +81,7 @@ struct tcp_engine_init {
     uint8_t seed[32];           /* every key and random choice is derived from it */
     const struct tunables *tun; /* borrowed for the engine's life; changed only between wake-ups */
     struct ring_mem mem;        /* where rings live */
+    uint32_t memory_mb;         /* of the host: what _listener_limit_conf divides; 0: no limits */
     uint64_t first_id;          /* ids handed out are >= this */
     usec_t now;
 };

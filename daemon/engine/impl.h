@@ -17,6 +17,11 @@
 
 struct tcp_cc;
 
+/* quota.c: connections of a listener that has a limit, and of those who hold this struct. */
+struct quota {
+    uint32_t refs, count, max;
+};
+
 /* One connection. Its fields, and what becomes of them at a restart: state/records.def. */
 struct tcp_conn {
 #define FIELD(tag, type, name, fate, note) type name;
@@ -35,6 +40,7 @@ struct tcp_listener {
     uint32_t backlog;
     uint32_t queued;    /* completed, not taken: illumos' q */
     uint32_t half_open; /* SYN_RCVD: illumos' q0 */
+    struct quota *quota; /* NULL: unlimited */
     struct list children;
     struct list port_node; /* in the engine's bucket for this port */
 };
@@ -95,6 +101,7 @@ struct tcp_engine {
     struct siphash_key key_demux, key_isn, key_ts, key_cookie, key_random, key_reuseport,
         key_dest;
     uint64_t random_count;
+    uint32_t memory_mb;
     uint64_t next_id;
     struct conn_table conns; /* by 4-tuple */
     struct idmap by_id;
@@ -312,7 +319,16 @@ void dest_cache_mtu(struct tcp_conn *conn, uint32_t mtu, usec_t now);
 void autotune_read(struct tcp_conn *conn, uint32_t len, usec_t now);
 void autotune_sent(struct tcp_conn *conn);
 
+/* ---- quota.c ---- */
+int quota_new(struct tcp_engine *e, uint16_t port, const struct tcp_config *config,
+              struct quota **ret);
+bool quota_full(const struct quota *q);
+struct quota *quota_unref(struct quota *q);
+void quota_charge(struct tcp_conn *conn, struct quota *q);
+void quota_release(struct tcp_conn *conn);
+
 /* ---- listener.c ---- */
+struct tcp_listener *listener_free(struct tcp_listener *l);
 void listener_forget(struct tcp_conn *conn); /* leave the listener's list and counts */
 void listener_completed(struct tcp_conn *conn);
 bool listener_full(const struct tcp_listener *l);

@@ -21,6 +21,8 @@
  * sender; what lies beyond them is dropped and sent again. */
 #define OOO_MAX 64
 
+struct quota;
+
 enum tcp_timer {
     TIMER_REXMT,     /* RFC 6298 */
     TIMER_PERSIST,   /* zero-window probe, and the override of sender SWS avoidance */

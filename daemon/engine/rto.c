@@ -41,6 +41,8 @@ static bool opening(const struct tcp_conn *conn)
     return conn->state == TCP_SYN_SENT || conn->state == TCP_SYN_RCVD;
 }
 
+#define FULL_ABORT_MS 30000u
+
 /* When to give up; USEC_NEVER: not at all. An orphan has nobody who would wait for ever. */
 static usec_t abort_after(const struct tcp_conn *conn)
 {
@@ -50,6 +52,9 @@ static usec_t abort_after(const struct tcp_conn *conn)
         msec = conn->engine->tun->ip_abort_linterval;
     if (!msec && conn->orphan)
         msec = conn->engine->tun->ip_abort_linterval;
+    /* illumos: a listener at its limit has no room for those that seem to be dead. */
+    if (quota_full(conn->quota))
+        msec = MIN(msec ? msec : UINT32_MAX, FULL_ABORT_MS);
     return msec ? usec_from_msec(msec) : USEC_NEVER;
 }
 

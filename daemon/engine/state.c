@@ -99,6 +99,8 @@ void tcp_conn_set_state(struct tcp_conn *conn, enum tcp_state to, enum tcp_cause
     if ((to == TCP_CLOSED && from >= TCP_ESTABLISHED && from != TCP_TIME_WAIT) ||
         to == TCP_TIME_WAIT)
         dest_cache_store(conn, now);
+    if (to == TCP_CLOSED || to == TCP_TIME_WAIT)
+        quota_release(conn);
     if (to == TCP_ESTABLISHED)
         became_established(conn, now);
     else if (to == TCP_TIME_WAIT)
