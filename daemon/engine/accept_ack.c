@@ -87,8 +87,8 @@ void ack_update_window(struct tcp_conn *conn, const struct segment *seg, usec_t 
 
     if (seq_lt(conn->snd.wl2, seg->ack) ||
         (seq_eq(conn->snd.wl2, seg->ack) && seq_leq(conn->snd.wl1, seg->seq))) {
-        if (wnd != conn->snd.wnd)
-            conn->engine->counters.in_win_update++;
+        if (wnd != conn->snd.wnd && !seg->len && seq_eq(conn->snd.wl2, seg->ack))
+            conn->engine->counters.in_win_update++; /* it says nothing else */
         if (!conn->snd.wnd && wnd && conn->sentq.count) {
             /* It was closed over what is in flight, which was dropped: send it now. */
             sentq_mark_all_lost(&conn->sentq, false);

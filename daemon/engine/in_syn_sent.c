@@ -43,8 +43,10 @@ static void establish(struct tcp_conn *conn, const struct arrival *a)
     sentq_ack(&conn->sentq, a->seg.ack, &acked);
     conn->snd.una = a->seg.ack;
     conn->snd.small_end = a->seg.ack;
-    if (acked.newest_at && !acked.again)
+    if (acked.newest_at && !acked.again) {
         rtt_sample(&conn->rtt, usec_since(acked.newest_at, a->now));
+        conn->engine->counters.rtt_update++;
+    }
     tcp_conn_set_state(conn, TCP_ESTABLISHED, CAUSE_SYN_ACK, a->now);
     conn_event(conn, TCP_EV_ESTABLISHED | TCP_EV_WRITABLE);
     ack_now(conn);

@@ -61,6 +61,7 @@ static usec_t abort_after(const struct tcp_conn *conn)
 static void give_up(struct tcp_conn *conn, usec_t now)
 {
     conn->engine->counters.tim_retrans_drop++;
+    conn->engine->counters.half_open_drop += conn->state == TCP_SYN_RCVD && conn->passive;
     if (conn->state != TCP_SYN_SENT)
         reply_rst_conn(conn, now);
     conn_kill(conn, CAUSE_TIMEOUT, conn->soft_error ? conn->soft_error : ETIMEDOUT, now);
