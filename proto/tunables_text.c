@@ -376,6 +376,57 @@ static int set_port(struct tunables *tun, const struct tunable_info *info, const
     return 0;
 }
 
+/* "port:ratio": replaces the port's, or is appended. */
+static int limit_add(struct tun_limits *limits, const char *text)
+{
+    size_t len = strcspn(text, ":");
+    uint32_t port, ratio, i = 0;
+
+    if (parse_number(text, len, &port) || port < 1 || port > UINT16_MAX || text[len] != ':' ||
+        parse_number(text + len + 1, strlen(text + len + 1), &ratio) || ratio == 0)
+        return -EINVAL;
+    while (i < limits->count && limits->item[i].port != port)
+        i++;
+    if (i == TUN_LIST_MAX)
+        return -EOVERFLOW;
+    limits->count = MAX(limits->count, i + 1);
+    limits->item[i].port = (uint16_t)port;
+    limits->item[i].ratio = ratio;
+    return 0;
+}
+
+static int limit_del(struct tun_limits *limits, const char *text)
+{
+    uint32_t port;
+
+    if (parse_number(text, strlen(text), &port) || port < 1 || port > UINT16_MAX)
+        return -EINVAL;
+    for (uint32_t i = 0; i < limits->count; i++) {
+        if (limits->item[i].port != port)
+            continue;
+        limits->count--;
+        memmove(&limits->item[i], &limits->item[i + 1],
+                (limits->count - i) * sizeof(limits->item[0]));
+        return 0;
+    }
+    return -ESRCH;
+}
+
+static int set_list(struct tunables *tun, const struct tunable_info *info, const char *text)
+{
+    switch (info->kind) {
+    case TUNABLE_PORTS:
+        return set_port(tun, info, text);
+    case TUNABLE_LIMIT_ADD:
+        return limit_add(&tun->listener_limit_conf, text);
+    case TUNABLE_LIMIT_DEL:
+        return limit_del(&tun->listener_limit_conf, text);
+    case TUNABLE_LIMITS:
+        break;
+    }
+    return -EOPNOTSUPP;
+}
+
 /* ---- the calls ------------------------------------------------------------------------------ */
 
 static int check_writable(const struct tunable_info *info)
@@ -404,7 +455,7 @@ static int set_value(struct tunables *tun, const struct tunable_info *info, bool
     case TUNABLE_STRING:
         return set_string(tun, info, text);
     case TUNABLE_LIST:
-        return is_port_list(info) ? set_port(tun, info, text) : -EOPNOTSUPP;
+        return set_list(tun, info, text);
     }
     return -ENOENT;
 }

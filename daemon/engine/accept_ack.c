@@ -99,8 +99,8 @@ void ack_update_window(struct tcp_conn *conn, const struct segment *seg, usec_t 
 
     if (seq_lt(conn->snd.wl2, seg->ack) ||
         (seq_eq(conn->snd.wl2, seg->ack) && seq_leq(conn->snd.wl1, seg->seq))) {
-        if (wnd != conn->snd.wnd)
-            conn->engine->counters.in_win_update++;
+        if (wnd != conn->snd.wnd && !seg->len && seq_eq(conn->snd.wl2, seg->ack))
+            conn->engine->counters.in_win_update++; /* it says nothing else */
         if (!conn->snd.wnd && wnd && conn->sentq.count) {
             /* It was closed over what is in flight, which was dropped: send it now. */
             sentq_mark_all_lost(&conn->sentq, false);
@@ -145,10 +145,24 @@ static void take_news(struct tcp_conn *conn, const struct arrival *a, bool advan
     news->sacked = scoreboard_take(conn, seg, &news->sent);
 }
 
+/* What the ACK says of the network: of losses, and of congestion that cost none. */
+static void respond(struct tcp_conn *conn, const struct arrival *a, const struct ack_news *news,
+                    uint32_t flight)
+{
+    bool echo = ecn_is_echo(conn, &a->seg);
+
+    if (echo)
+        conn->cc.limited = false; /* no proof that the window fits: it must not grow */
+    loss_on_ack(conn, news);
+    if (echo)
+        ecn_echoed(conn, flight, a->now);
+}
+
 bool ack_accept(struct tcp_conn *conn, const struct arrival *a)
 {
     const struct segment *seg = &a->seg;
     struct ack_news news = { .seg = seg, .now = a->now };
+    uint32_t flight = conn->sentq.total;
     bool advanced;
     usec_t rtt;
 
@@ -164,12 +178,13 @@ bool ack_accept(struct tcp_conn *conn, const struct arrival *a)
         if (!news.sent.again || conn->use_ts) /* Karn: the backed-off RTO stays until there is a sample */
             conn->backoff = 0;
         conn->rexmt_since = 0;
+        pmtu_progress(conn, a->now);
         conn->soft_error = 0;
         conn->probes = 0;
         rto_restart(conn, a->now);
         hystart_on_ack(conn, rtt);
     }
-    loss_on_ack(conn, &news);
+    respond(conn, a, &news, flight);
     if (advanced || news.sacked)
         tlp_arm(conn, a->now);
     autotune_sent(conn);

@@ -17,6 +17,8 @@ struct tcp_cc {
     void (*on_loss)(struct tcp_conn *conn, uint32_t flight, usec_t now);
     /* Retransmission timeout; @first of a series. */
     void (*on_timeout)(struct tcp_conn *conn, uint32_t flight, bool first, usec_t now);
+    /* An ECN-Echo, once in a window of data; @flight bytes were in flight: RFC 3168 6.1.2. */
+    void (*on_ecn)(struct tcp_conn *conn, uint32_t flight, usec_t now);
     /* Nothing was sent for a whole RTO: RFC 5681 4.1. */
     void (*on_idle)(struct tcp_conn *conn, usec_t now);
 };

@@ -139,6 +139,13 @@ static void on_loss(struct tcp_conn *conn, uint32_t flight, usec_t now)
     cc_set_cwnd(conn, conn->cc.ssthresh, now);
 }
 
+/* 4.6: a mark is answered as a loss is. */
+static void on_ecn(struct tcp_conn *conn, uint32_t flight, usec_t now)
+{
+    reduce(conn, flight);
+    cc_set_cwnd(conn, MIN(conn->cc.cwnd, conn->cc.ssthresh), now);
+}
+
 static void on_timeout(struct tcp_conn *conn, uint32_t flight, bool first, usec_t now)
 {
     if (first)
@@ -159,5 +166,6 @@ const struct tcp_cc cc_cubic = {
     .on_ack = on_ack,
     .on_loss = on_loss,
     .on_timeout = on_timeout,
+    .on_ecn = on_ecn,
     .on_idle = on_idle,
 };

@@ -41,6 +41,14 @@ static void on_loss(struct tcp_conn *conn, uint32_t flight, usec_t now)
     cc_set_cwnd(conn, conn->cc.ssthresh, now);
 }
 
+/* RFC 3168 6.1.2: as for a loss; what was sent meanwhile is no reason to grow. */
+static void on_ecn(struct tcp_conn *conn, uint32_t flight, usec_t now)
+{
+    conn->cc.ssthresh = half_of(conn, flight);
+    conn->cc.acked = 0;
+    cc_set_cwnd(conn, MIN(conn->cc.cwnd, conn->cc.ssthresh), now);
+}
+
 static void on_timeout(struct tcp_conn *conn, uint32_t flight, bool first, usec_t now)
 {
     if (first)
@@ -54,5 +62,6 @@ const struct tcp_cc cc_newreno = {
     .on_ack = on_ack,
     .on_loss = on_loss,
     .on_timeout = on_timeout,
+    .on_ecn = on_ecn,
     .on_idle = cc_restart_window,
 };

@@ -83,6 +83,7 @@ int conn_new(struct tcp_engine *e, const struct flow *flow, const struct tcp_con
     cc_choose(conn);
     conn->stat.opened_at = conn->stat.last_recv_at = conn->stat.last_send_at = now;
     init_rtt(conn);
+    dest_cache_seed(conn, now);
     mss_update(conn);
     conn_dirty(conn);
     *ret = conn;
@@ -94,6 +95,7 @@ struct tcp_conn *conn_free(struct tcp_conn *conn)
     if (!conn)
         return NULL;
     listener_forget(conn);
+    quota_release(conn);
     demux_remove(conn->engine, conn);
     (void)idmap_take(&conn->engine->by_id, conn->id);
     list_del(&conn->wheel_node);
@@ -208,6 +210,7 @@ int tcp_connect(struct tcp_engine *e, const struct tcp_open *open, usec_t now,
     conn->announced = true;
     conn->path = open->path;
     conn->path_known = true;
+    conn->path.mtu = pmtu_known(conn, now);
     segmentize_offers(conn);
     mss_update(conn);
     e->counters.active_opens++;
@@ -303,7 +306,7 @@ void tcp_conn_tx_commit(struct tcp_conn *conn, uint32_t len, bool urgent, usec_t
     conn->tx.tail += len;
     shrink_later(conn, now);
     if (urgent)
-        conn->snd.up = snd_end(conn);
+        urgent_written(conn);
     conn_dirty(conn);
     output_consider(conn, now);
 }
@@ -324,6 +327,7 @@ uint32_t tcp_conn_rx_peek(struct tcp_conn *conn, struct iovec iov[2])
 
 void tcp_conn_rx_consume(struct tcp_conn *conn, uint32_t len, usec_t now)
 {
+    urgent_consumed(conn, len);
     conn->rx.head += len;
     conn->rcv.hidden += len;
     shrink_later(conn, now);
@@ -376,7 +380,7 @@ void tcp_conn_configure(struct tcp_conn *conn, const struct tcp_config *config, 
     conn->config = *config;
     cc_choose(conn);
     rtt_limits(&conn->rtt, usec_from_msec(config->rto_min_ms), usec_from_msec(config->rto_max_ms));
-    if (conn->state == TCP_SYN_SENT && !conn->syn_tries)
+    if (conn->state == TCP_SYN_SENT && !conn->syn_tries && !conn->rtt.srtt)
         init_rtt(conn);
     if (old.keepalive != config->keepalive || old.keepalive_ms != config->keepalive_ms)
         keepalive_arm(conn, now);
@@ -399,12 +403,14 @@ void tcp_conn_set_path(struct tcp_conn *conn, const struct path *path, usec_t no
     conn->path_known = true;
     if (conn->state == TCP_CLOSED)
         return;
-    if (device != path->ifindex)
+    if (device && device != path->ifindex)
         conn->learned_mtu = 0;
-    if (first)
+    if (first) {
+        conn->path.mtu = pmtu_known(conn, now);
         mss_update(conn);
-    else
+    } else {
         pmtu_set(conn, pmtu_known(conn, now), now);
+    }
     conn_dirty(conn);
     output_consider(conn, now);
 }

@@ -13,6 +13,7 @@ enum {
     KEY_COOKIE,
     KEY_RANDOM,
     KEY_REUSEPORT,
+    KEY_DEST,
 };
 
 int tcp_engine_new(const struct tcp_engine_init *init, struct tcp_engine **ret)
@@ -23,6 +24,7 @@ int tcp_engine_new(const struct tcp_engine_init *init, struct tcp_engine **ret)
         return -ENOMEM;
     e->tun = init->tun;
     e->mem = init->mem;
+    e->memory_mb = init->memory_mb;
     e->next_id = MAX(init->first_id, (uint64_t)1);
     e->seen_at = init->now;
     e->key_demux = siphash_expand(init->seed, KEY_DEMUX);
@@ -31,6 +33,7 @@ int tcp_engine_new(const struct tcp_engine_init *init, struct tcp_engine **ret)
     e->key_cookie = siphash_expand(init->seed, KEY_COOKIE);
     e->key_random = siphash_expand(init->seed, KEY_RANDOM);
     e->key_reuseport = siphash_expand(init->seed, KEY_REUSEPORT);
+    e->key_dest = siphash_expand(init->seed, KEY_DEST);
     list_init(&e->all);
     list_init(&e->events);
     list_init(&e->dirty);
@@ -53,7 +56,7 @@ struct tcp_engine *tcp_engine_free(struct tcp_engine *e)
         return NULL;
     for (unsigned i = 0; i < PORT_BUCKETS; i++) {
         while ((n = list_pop(&e->ports[i])))
-            free(LIST_ENTRY(n, struct tcp_listener, port_node));
+            listener_free(LIST_ENTRY(n, struct tcp_listener, port_node));
     }
     while (!list_empty(&e->all)) {
         struct tcp_conn *conn = LIST_ENTRY(e->all.next, struct tcp_conn, all_node);

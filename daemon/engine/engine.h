@@ -81,6 +81,7 @@ struct tcp_engine_init {
     uint8_t seed[32];           /* every key and random choice is derived from it */
     const struct tunables *tun; /* borrowed for the engine's life; changed only between wake-ups */
     struct ring_mem mem;        /* where rings live */
+    uint32_t memory_mb;         /* of the host: what _listener_limit_conf divides; 0: no limits */
     uint64_t first_id;          /* ids handed out are >= this */
     usec_t now;
 };
@@ -294,6 +295,14 @@ uint32_t tcp_conn_tx_unacked(const struct tcp_conn *conn);
  * Returns their number; iov (two entries) points into the receive ring.
  */
 uint32_t tcp_conn_rx_peek(struct tcp_conn *conn, struct iovec iov[2]);
+
+/**
+ * tcp_conn_rx_urgent() - is a byte not taken yet urgent (RFC 9293 3.8.5)?
+ * @ret_offset:  bytes before it, from the first that tcp_conn_rx_peek() shows
+ *
+ * It may be announced before it arrives: then the offset is that of a byte to come.
+ */
+bool tcp_conn_rx_urgent(const struct tcp_conn *conn, uint32_t *ret_offset);
 
 /**
  * tcp_conn_rx_consume() - the first @len of them were moved out of the ring

@@ -36,6 +36,7 @@ static void too_big(struct tcp_conn *conn, const struct icmp_error *err, usec_t 
         return; /* only ever smaller: RFC 5927 7.2 */
     conn->learned_mtu = mtu;
     conn->learned_at = now;
+    dest_cache_mtu(conn, mtu, now);
     pmtu_set(conn, mtu, now);
 }
 

@@ -17,6 +17,11 @@
 
 struct tcp_cc;
 
+/* quota.c: connections of a listener that has a limit, and of those who hold this struct. */
+struct quota {
+    uint32_t refs, count, max;
+};
+
 /* One connection. Its fields, and what becomes of them at a restart: state/records.def. */
 struct tcp_conn {
 #define FIELD(tag, type, name, fate, note) type name;
@@ -36,6 +41,7 @@ struct tcp_listener {
     uint32_t queued;    /* completed, not taken: illumos' q */
     uint32_t held;      /* taken on the way to a program that has not accepted them yet */
     uint32_t half_open; /* SYN_RCVD: illumos' q0 */
+    struct quota *quota; /* NULL: unlimited */
     struct list children;
     struct list port_node; /* in the engine's bucket for this port */
 };
@@ -70,6 +76,19 @@ struct reply {
 
 #define REPLIES_MAX 1024
 
+/* What is known of a destination. */
+struct dest {
+    struct ip_addr addr;
+    uint32_t zone;
+    uint32_t ssthresh; /* bytes; 0: never reduced */
+    uint32_t mtu;
+    usec_t used_at; /* 0: free */
+    usec_t measured_at, mtu_at;
+    usec_t srtt, rttvar;
+};
+
+#define DEST_CACHE_SIZE 1024
+
 struct conn_table {
     struct tcp_conn **slot; /* open addressing, power of two */
     uint32_t cap, count, deleted;
@@ -80,8 +99,10 @@ struct conn_table {
 struct tcp_engine {
     const struct tunables *tun;
     struct ring_mem mem;
-    struct siphash_key key_demux, key_isn, key_ts, key_cookie, key_random, key_reuseport;
+    struct siphash_key key_demux, key_isn, key_ts, key_cookie, key_random, key_reuseport,
+        key_dest;
     uint64_t random_count;
+    uint32_t memory_mb;
     uint64_t next_id;
     struct conn_table conns; /* by 4-tuple */
     struct idmap by_id;
@@ -99,6 +120,7 @@ struct tcp_engine {
     usec_t output_blocked_until;
     uint32_t isn_count; /* connections so far: RFC 6528's timer has company (_iss_incr) */
     struct tcp_counters counters;
+    struct dest dests[DEST_CACHE_SIZE]; /* pairs */
     void (*trace)(void *ctx, const struct tcp_trace *t);
     void *trace_ctx;
 };
@@ -185,6 +207,7 @@ void reasm_store(struct tcp_conn *conn, struct seq seq, const uint8_t *data, uin
 void reasm_fin(struct tcp_conn *conn, struct seq fin_seq, usec_t now);
 /* RFC 2883: [start, start + len) was here before; the next ACK says so. */
 void reasm_note_duplicate(struct tcp_conn *conn, struct seq start, uint32_t len);
+void reasm_timeout(struct tcp_conn *conn, usec_t now);
 uint8_t reasm_sacks(const struct tcp_conn *conn, struct seq_range *ret, uint8_t max);
 
 /* ---- delack.c ---- */
@@ -270,6 +293,28 @@ bool pace_allows(struct tcp_conn *conn, usec_t now);
 void pace_sent(struct tcp_conn *conn, uint32_t len, usec_t now);
 uint32_t pace_quantum(const struct tcp_conn *conn);
 uint64_t pace_rate(const struct tcp_conn *conn);
+/* ---- urgent.c ---- */
+void urgent_written(struct tcp_conn *conn);
+bool urgent_mode(const struct tcp_conn *conn);
+bool urgent_unsent(const struct tcp_conn *conn);
+bool urgent_due(const struct tcp_conn *conn);
+void urgent_put(struct tcp_conn *conn, struct segment *seg);
+void urgent_received(struct tcp_conn *conn, const struct segment *seg);
+void urgent_consumed(struct tcp_conn *conn, uint32_t len);
+
+/* ---- ecn.c: RFC 3168 ---- */
+uint8_t ecn_syn_flags(struct tcp_conn *conn);
+void ecn_take_syn(struct tcp_conn *conn, uint8_t flags);
+void ecn_take_syn_again(struct tcp_conn *conn, uint8_t flags);
+bool ecn_syn_refused(struct tcp_conn *conn);
+void ecn_received(struct tcp_conn *conn, const struct arrival *a);
+uint8_t ecn_ack_flags(const struct tcp_conn *conn);
+void ecn_mark_new_data(struct tcp_conn *conn, struct packet *pkt);
+void ecn_unsent(struct tcp_conn *conn, const struct packet *pkt);
+bool ecn_reduced(const struct tcp_conn *conn);
+void ecn_note_reduction(struct tcp_conn *conn);
+bool ecn_is_echo(const struct tcp_conn *conn, const struct segment *seg);
+void ecn_echoed(struct tcp_conn *conn, uint32_t flight, usec_t now);
 
 /* ---- rto.c, persist.c, keepalive.c, time_wait.c ---- */
 void rto_arm(struct tcp_conn *conn, usec_t now);   /* start, if something is in flight */
@@ -313,13 +358,30 @@ void mss_update(struct tcp_conn *conn);             /* snd.mss from path, peer a
 uint16_t mss_advertise(const struct tcp_conn *conn);
 uint32_t mss_now(const struct tcp_conn *conn);      /* what fits beside the options due now */
 uint32_t pmtu_known(const struct tcp_conn *conn, usec_t now); /* the device's, or ICMP's */
+void pmtu_timeout(struct tcp_conn *conn, usec_t now);
+void pmtu_progress(struct tcp_conn *conn, usec_t now);
 void pmtu_set(struct tcp_conn *conn, uint32_t mtu, usec_t now);
+
+/* ---- dest_cache.c ---- */
+void dest_cache_seed(struct tcp_conn *conn, usec_t now);
+void dest_cache_ssthresh(struct tcp_conn *conn, usec_t now);
+void dest_cache_store(struct tcp_conn *conn, usec_t now);
+void dest_cache_mtu(struct tcp_conn *conn, uint32_t mtu, usec_t now);
 
 /* ---- autotune.c ---- */
 void autotune_read(struct tcp_conn *conn, uint32_t len, usec_t now);
 void autotune_sent(struct tcp_conn *conn);
 
+/* ---- quota.c ---- */
+int quota_new(struct tcp_engine *e, uint16_t port, const struct tcp_config *config,
+              struct quota **ret);
+bool quota_full(const struct quota *q);
+struct quota *quota_unref(struct quota *q);
+void quota_charge(struct tcp_conn *conn, struct quota *q);
+void quota_release(struct tcp_conn *conn);
+
 /* ---- listener.c ---- */
+struct tcp_listener *listener_free(struct tcp_listener *l);
 void listener_forget(struct tcp_conn *conn); /* leave the listener's list and counts */
 void listener_completed(struct tcp_conn *conn);
 bool listener_full(const struct tcp_listener *l);

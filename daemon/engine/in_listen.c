@@ -26,6 +26,7 @@ void in_take_syn(struct tcp_conn *conn, const struct segment *seg, usec_t now)
     conn->snd.wnd = conn->snd.wnd_max = seg->wnd; /* RFC 7323 2.2: never scaled in a SYN */
     conn->snd.wl1 = seg->seq;
     conn->snd.wl2 = seg->flags & TCP_ACK ? seg->ack : conn->snd.iss;
+    ecn_take_syn(conn, seg->flags);
 }
 
 /* A passive opener answers in kind: tcp.4p, RFC 7323 2.2 and 3.2, RFC 2018 2. */
@@ -54,6 +55,7 @@ static void open_passively(struct tcp_engine *e, struct tcp_listener *l, const s
     conn->listener = l;
     list_append(&l->children, &conn->child_node);
     l->half_open++;
+    quota_charge(conn, l->quota);
     conn->stat.segs_in++;
     in_take_syn(conn, &a->seg, a->now);
     negotiate(conn, &a->seg.opt);
@@ -69,6 +71,9 @@ static void take_syn(struct tcp_engine *e, struct tcp_listener *l, const struct 
     if (listener_full(l)) {
         e->counters.listen_drop++;
         engine_drop(e, NULL, DROP_BACKLOG, a->now);
+    } else if (quota_full(l->quota)) {
+        e->counters.listen_limit_drop++;
+        engine_drop(e, NULL, DROP_LISTENER_LIMIT, a->now);
     } else if (l->half_open < (uint64_t)l->backlog + e->tun->conn_req_max_q0) {
         open_passively(e, l, a);
     } else if (e->tun->syn_cookies) {
@@ -87,7 +92,8 @@ static void open_by_cookie(struct tcp_engine *e, struct tcp_listener *l, const s
     struct tcp_conn *conn;
 
     config.cork = 0;
-    if (listener_full(l) || conn_new(e, &a->flow, &config, a->now, &conn)) {
+    if (listener_full(l) || quota_full(l->quota) ||
+        conn_new(e, &a->flow, &config, a->now, &conn)) {
         e->counters.listen_drop++;
         engine_drop(e, NULL, DROP_BACKLOG, a->now);
         return;
@@ -96,6 +102,7 @@ static void open_by_cookie(struct tcp_engine *e, struct tcp_listener *l, const s
     conn->listener = l;
     list_append(&l->children, &conn->child_node);
     l->half_open++;
+    quota_charge(conn, l->quota);
     conn->rcv.irs = seq_dec(a->seg.seq, 1);
     conn->rcv.nxt = conn->rcv.adv = conn->rcv.last_ack = a->seg.seq;
     conn->rcv.up = conn->rcv.irs;

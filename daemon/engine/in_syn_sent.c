@@ -43,8 +43,10 @@ static void establish(struct tcp_conn *conn, const struct arrival *a)
     sentq_ack(&conn->sentq, a->seg.ack, &acked);
     conn->snd.una = a->seg.ack;
     conn->snd.small_end = a->seg.ack;
-    if (acked.newest_at && !acked.again)
+    if (acked.newest_at && !acked.again) {
         rtt_sample(&conn->rtt, usec_since(acked.newest_at, a->now));
+        conn->engine->counters.rtt_update++;
+    }
     tcp_conn_set_state(conn, TCP_ESTABLISHED, CAUSE_SYN_ACK, a->now);
     conn_event(conn, TCP_EV_ESTABLISHED | TCP_EV_WRITABLE);
     ack_now(conn);
@@ -59,7 +61,7 @@ static void take_rest(struct tcp_conn *conn, const struct arrival *a)
 
     if (!a->seg.len && !(a->seg.flags & TCP_FIN))
         return;
-    rest.seg.flags &= (uint8_t)~TCP_SYN;
+    rest.seg.flags &= (uint8_t)~(TCP_SYN | TCP_ECE);
     rest.seg.seq = seq_add(a->seg.seq, 1);
     in_synchronized(conn, &rest);
 }
@@ -72,6 +74,8 @@ void in_syn_sent(struct tcp_conn *conn, const struct arrival *a)
     if (!ack_is_good(conn, a, &has_ack))
         return;
     if (seg->flags & TCP_RST) {
+        if (has_ack && ecn_syn_refused(conn))
+            return;
         if (has_ack)
             conn_kill(conn, CAUSE_RST, ECONNREFUSED, a->now);
         else

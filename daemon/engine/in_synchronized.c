@@ -115,7 +115,7 @@ static enum verdict check_seq(struct tcp_conn *conn, struct arrival *a)
     struct segment *seg = &a->seg;
 
     if (is_crossing_syn_ack(conn, seg)) {
-        seg->flags &= (uint8_t)~TCP_SYN;
+        seg->flags &= (uint8_t)~(TCP_SYN | TCP_ECE); /* in a SYN-ACK it echoes nothing */
         seg->seq = seq_add(seg->seq, 1);
     }
     if (acceptable(conn, seg)) {
@@ -123,6 +123,7 @@ static enum verdict check_seq(struct tcp_conn *conn, struct arrival *a)
         return GO_ON;
     }
     if (is_syn_again(conn, seg)) {
+        ecn_take_syn_again(conn, seg->flags);
         conn->syn_now = true;
         conn_wants_output(conn);
         return drop(conn, a, DROP_DUPLICATE);
@@ -258,6 +259,7 @@ static enum verdict check_ack(struct tcp_conn *conn, struct arrival *a)
 /* Sixth: the place of urgent data (RFC 9293 3.8.5); its bytes are in the stream anyway. */
 static enum verdict check_urg(struct tcp_conn *conn, struct arrival *a)
 {
+    urgent_received(conn, &a->seg);
     return GO_ON;
 }
 
@@ -306,6 +308,7 @@ static enum verdict take_text(struct tcp_conn *conn, struct arrival *a)
         conn->state != TCP_FIN_WAIT_2)
         return STOP; /* their FIN came before: there can be no text behind it */
     trim_to_window(conn, seg);
+    ecn_received(conn, a);
     if (conn->rcv.fin_known && seg->len &&
         seq_gt(seq_add(seg->seq, seg->len), conn->rcv.fin_seq))
         return drop(conn, a, DROP_FIN_AGAIN);

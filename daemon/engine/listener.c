@@ -12,6 +12,10 @@ int tcp_listen(struct tcp_engine *e, const struct tcp_open *open, uint32_t backl
 
     if (!l)
         return -ENOMEM;
+    if (quota_new(e, open->flow.lport, &open->config, &l->quota)) {
+        free(l);
+        return -ENOMEM;
+    }
     l->engine = e;
     l->addr = open->flow.local;
     l->port = open->flow.lport;
@@ -24,6 +28,13 @@ int tcp_listen(struct tcp_engine *e, const struct tcp_open *open, uint32_t backl
     demux_listener_add(e, l);
     *ret = l;
     return 0;
+}
+
+struct tcp_listener *listener_free(struct tcp_listener *l)
+{
+    quota_unref(l->quota);
+    free(l);
+    return NULL;
 }
 
 void tcp_listener_configure(struct tcp_listener *l, const struct tcp_config *config,
@@ -97,7 +108,7 @@ void tcp_listener_close(struct tcp_engine *e, struct tcp_listener *l, usec_t now
         listener_forget(conn);
     }
     list_del(&l->port_node);
-    free(l);
+    listener_free(l);
 }
 
 void tcp_listener_queued(const struct tcp_listener *l, uint32_t *ret_q, uint32_t *ret_q0)

@@ -60,7 +60,9 @@ static void enter_recovery(struct tcp_conn *conn, usec_t now)
     if (conn->use_sack)
         conn->engine->counters.sack_recoveries++;
     undo_remember(conn, false);
-    conn->cc.ops->on_loss(conn, flight_size(conn), now);
+    if (!ecn_reduced(conn)) /* RFC 3168 6.1.2: once in a window of data */
+        conn->cc.ops->on_loss(conn, flight_size(conn), now);
+    ecn_note_reduction(conn);
     prr_start(conn, conn->sentq.total);
     conn->loss.phase = LOSS_RECOVERY;
     conn->loss.recover = conn->snd.max;

@@ -15,6 +15,8 @@ bool nagle_holds(const struct tcp_conn *conn, uint32_t len)
 
     if (len >= conn->snd.mss || conn->snd.fin_queued)
         return false;
+    if (urgent_unsent(conn))
+        return false;
     if (conn->config.cork)
         return true; /* NODELAY does not pull the cork */
     if (conn->config.nodelay || len >= limit)

@@ -26,9 +26,28 @@ static uint32_t max_payload(const struct tcp_conn *conn, uint32_t mss)
 {
     uint32_t headers = 14 + 40 + TCP_HDR_MAX;
 
-    if (conn->path.gso_max <= headers + 2 * mss)
+    if (conn->path.gso_max <= headers + 2 * mss || urgent_mode(conn))
         return mss;
     return MAX(MIN(conn->path.gso_max - headers, pace_quantum(conn)) / mss * mss, mss);
+}
+
+/* RFC 4022 counts segments, and those that only repeat bytes apart from all others. */
+static uint32_t segments_in(const struct packet *pkt)
+{
+    return pkt->flags & PACKET_SUPER ? (pkt->payload_len + pkt->gso_size - 1u) / pkt->gso_size : 1;
+}
+
+static void count_retransmission(struct tcp_conn *conn, const struct packet *pkt)
+{
+    struct tcp_counters *c = &conn->engine->counters;
+    uint32_t n = segments_in(pkt);
+
+    c->out_segs -= n;
+    c->retrans_segs += n;
+    c->retrans_bytes += pkt->payload_len;
+    c->out_sack_retrans += pkt->payload_len && conn->use_sack ? n : 0;
+    conn->stat.retrans_segs += n;
+    conn->stat.bytes_retrans += pkt->payload_len;
 }
 
 static void sent_something(struct tcp_conn *conn, usec_t now)
@@ -61,11 +80,7 @@ static bool send_lost(struct tcp_conn *conn, uint32_t room, usec_t now, struct p
     conn->loss.force_one = false;
     segmentize(conn, start, end, now, ret);
 
-    conn->engine->counters.retrans_segs++;
-    conn->engine->counters.retrans_bytes += ret->payload_len;
-    conn->engine->counters.out_sack_retrans += conn->use_sack;
-    conn->stat.retrans_segs++;
-    conn->stat.bytes_retrans += ret->payload_len;
+    count_retransmission(conn, ret);
     prr_sent(conn, ret->payload_len);
     pace_sent(conn, ret->payload_len, now);
     undo_sent_again(conn, ret->payload_len, now);
@@ -106,6 +121,7 @@ static bool send_range(struct tcp_conn *conn, uint32_t len, bool fin, usec_t now
                        struct packet *ret)
 {
     struct seq start = conn->snd.nxt, end = seq_add(start, len + fin);
+    bool fresh = len && seq_geq(start, conn->snd.max);
 
     if (sentq_reserve(&conn->sentq, 1))
         return false;
@@ -122,12 +138,14 @@ static bool send_range(struct tcp_conn *conn, uint32_t len, bool fin, usec_t now
     if (len && conn->loss.phase == LOSS_OPEN && conn->loss.dupacks && conn->loss.limited_sent < 2)
         conn->loss.limited_sent++;
     conn->stat.bytes_sent += len;
-    conn->engine->counters.out_data_segs += len > 0;
     conn->engine->counters.out_data_bytes += len;
     prr_sent(conn, len);
     pace_sent(conn, len, now);
     persist_stop(conn);
     segmentize(conn, start, end, now, ret);
+    conn->engine->counters.out_data_segs += len ? segments_in(ret) : 0;
+    if (fresh)
+        ecn_mark_new_data(conn, ret);
     sent_something(conn, now);
     tlp_arm(conn, now);
     return true;
@@ -207,6 +225,8 @@ static bool send_probe(struct tcp_conn *conn, usec_t now, struct packet *ret)
 
 static bool send_syn(struct tcp_conn *conn, usec_t now, struct packet *ret)
 {
+    bool again = false;
+
     conn->syn_now = false;
     if (conn->state != TCP_SYN_SENT && conn->state != TCP_SYN_RCVD)
         return false;
@@ -216,12 +236,13 @@ static bool send_syn(struct tcp_conn *conn, usec_t now, struct packet *ret)
         conn->snd.max = seq_max(conn->snd.max, conn->snd.nxt);
     } else {
         (void)sentq_retransmitted(&conn->sentq, 0, 1, now);
-        conn->engine->counters.retrans_segs++;
-        conn->stat.retrans_segs++;
+        again = true;
     }
     if (conn->syn_tries < UINT16_MAX)
         conn->syn_tries++;
     segmentize_syn(conn, now, ret);
+    if (again)
+        count_retransmission(conn, ret);
     sent_something(conn, now);
     return true;
 }
@@ -278,7 +299,7 @@ bool output_next(struct tcp_conn *conn, usec_t now, struct packet *ret)
         return true;
     if (conn->probe_now && send_probe(conn, now, ret))
         return true;
-    if (conn->ack.now) {
+    if (conn->ack.now || (urgent_due(conn) && may_send_data(conn))) {
         conn->engine->counters.out_ack++;
         segmentize_ack(conn, conn->snd.nxt, now, ret);
         return true;
@@ -304,6 +325,7 @@ void output_unsent(struct tcp_conn *conn, const struct packet *pkt, usec_t now)
 
     conn_dirty(conn);
     conn_wants_output(conn);
+    ecn_unsent(conn, pkt);
     if (!pkt->seq_len) {
         conn->ack.now = true;
         return;

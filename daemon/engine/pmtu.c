@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Segment sizes: RFC 9293 3.7.1 (MSS), 3.7.2 (path MTU); RFC 1191, RFC 8201.
- * The place of packetization-layer probing (RFC 4821, RFC 8899).
+ *
+ * Where ICMP is eaten on the way, full segments vanish without a word. RFC 4821 7.7: after
+ * three timeouts in a row the size falls to what nearly every path takes, and is tried
+ * again after ten minutes.
  */
 #include "engine/impl.h"
 #include "wire/tcp_options.h"
@@ -23,14 +26,21 @@ static uint32_t path_mss(const struct tcp_conn *conn)
     return MIN(max, MAX(conn->path.mtu - headers, tun->mss_min));
 }
 
-/* MUST-16: Eff.snd.MSS = min(SendMSS + 20, MMS_S) - TCPhdrsize - IPoptionsize. */
-void mss_update(struct tcp_conn *conn)
+/* What we send at most, options not taken off. */
+static uint32_t send_mss(const struct tcp_conn *conn)
 {
     uint32_t mss = MIN(conn->snd.peer_mss, path_mss(conn));
 
     if (conn->config.maxseg_bytes)
         mss = MIN(mss, conn->config.maxseg_bytes);
-    mss = MAX(mss, MIN(conn->engine->tun->mss_min, 536u));
+    return MAX(mss, MIN(conn->engine->tun->mss_min, 536u));
+}
+
+/* MUST-16: Eff.snd.MSS = min(SendMSS + 20, MMS_S) - TCPhdrsize - IPoptionsize. */
+void mss_update(struct tcp_conn *conn)
+{
+    uint32_t mss = send_mss(conn);
+
     if (conn->use_ts)
         mss -= MIN(mss / 2, 12u);
     conn->snd.mss = mss;
@@ -56,6 +66,8 @@ uint16_t mss_advertise(const struct tcp_conn *conn)
         mss = conn_is_v4(conn) ? conn->config.mss_def_v4_bytes : conn->config.mss_def_v6_bytes;
     if (conn->config.maxseg_bytes)
         mss = MIN(mss, conn->config.maxseg_bytes);
+    if (conn->state == TCP_SYN_RCVD && conn->engine->tun->use_smss_as_mss_opt)
+        mss = send_mss(conn);
     return (uint16_t)MIN(mss, 65535u);
 }
 
@@ -89,4 +101,63 @@ void pmtu_set(struct tcp_conn *conn, uint32_t mtu, usec_t now)
     sentq_mark_all_lost(&conn->sentq, false);
     conn->loss.force_one = true;
     conn_wants_output(conn);
+}
+
+/* After this many timeouts the next ones are sent smaller (Linux: tcp_retries1). */
+#define BLACK_HOLE_TIMEOUTS 3
+#define BLACK_HOLE_GIVEN_UP UINT8_MAX
+
+/* The next size below the present one that is worth a try; 0: there is none. */
+static uint32_t smaller_mtu(const struct tcp_conn *conn)
+{
+    static const uint16_t sizes[] = { 1500, 1280, 576 };
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        /* RFC 8200 5: every link carries 1280. In IPv4 nearly every one; less is the last resort. */
+        if (sizes[i] < 1280 && (!conn_is_v4(conn) || !conn->mtu_falls))
+            continue;
+        if (sizes[i] - ip_tcp_headers(conn) < conn->snd.mss && sizes[i] < conn->path.mtu)
+            return sizes[i];
+    }
+    return 0;
+}
+
+/**
+ * pmtu_timeout() - the retransmission timer has fired; are full segments vanishing?
+ *
+ * If the smallest size does not get through either, it was an outage: the path is
+ * asked for its MTU again, and the rest of this series of timeouts is left alone.
+ */
+void pmtu_timeout(struct tcp_conn *conn, usec_t now)
+{
+    const struct sent *first = sentq_at(&conn->sentq, 0);
+    uint32_t mtu;
+
+    if (conn->backoff + 1 < BLACK_HOLE_TIMEOUTS || conn->engine->tun->ignore_path_mtu ||
+        conn->mtu_falls == BLACK_HOLE_GIVEN_UP)
+        return;
+    mtu = seq_len(first->start, first->end) >= conn->snd.mss ? smaller_mtu(conn) : 0;
+    if (mtu) {
+        conn->mtu_falls++;
+        conn->engine->counters.mtu_black_holes++;
+        conn->learned_mtu = mtu;
+        conn->learned_at = now;
+        dest_cache_mtu(conn, mtu, now);
+        pmtu_set(conn, mtu, now);
+    } else if (conn->mtu_falls) {
+        conn->mtu_falls = BLACK_HOLE_GIVEN_UP;
+        conn->learned_mtu = 0;
+        dest_cache_mtu(conn, 0, now);
+        conn_event(conn, TCP_EV_PATH);
+    }
+}
+
+/** pmtu_progress() - new data were acknowledged; is what we learned of the path too old by now? */
+void pmtu_progress(struct tcp_conn *conn, usec_t now)
+{
+    conn->mtu_falls = 0;
+    if (!conn->learned_mtu || usec_since(conn->learned_at, now) < LEARNED_FOR)
+        return;
+    conn->learned_mtu = 0;
+    conn_event(conn, TCP_EV_PATH);
 }

@@ -130,6 +130,30 @@ uint8_t reasm_sacks(const struct tcp_conn *conn, struct seq_range *ret, uint8_t 
 
 _Static_assert(OOO_MAX <= 64, "reasm_sacks() keeps one bit for each");
 
+/* ---- patience ------------------------------------------------------------------- */
+
+/* _reass_timeout, of the hole in front: counted anew when one is filled. */
+static void rearm(struct tcp_conn *conn, bool progress, usec_t now)
+{
+    uint32_t patience = conn->engine->tun->reass_timeout;
+
+    if (!conn->ooo.count || !patience)
+        timer_stop(conn, TIMER_REASM);
+    else if (progress || !timer_running(conn, TIMER_REASM))
+        timer_set(conn, TIMER_REASM, now + usec_from_msec(patience));
+}
+
+/* The SACKs that were sent are taken back by saying so no more: RFC 2018 8 allows it. */
+void reasm_timeout(struct tcp_conn *conn, usec_t now)
+{
+    if (!conn->ooo.count)
+        return;
+    conn->engine->counters.reass_timeouts++;
+    conn->ooo.count = 0;
+    conn->ooo.recent_count = 0;
+    conn_dirty(conn);
+}
+
 /* ---- in order --------------------------------------------------------------------- */
 
 static void fin_in_order(struct tcp_conn *conn, usec_t now)
@@ -205,6 +229,7 @@ void reasm_store(struct tcp_conn *conn, struct seq seq, const uint8_t *data, uin
         c->in_data_unorder_segs++;
         c->in_data_unorder_bytes += len;
     }
+    rearm(conn, in_order, now);
     /* RFC 5681 4.2: out of order, or filling a hole: acknowledge at once. */
     delack_received(conn, len, in_order && !had_holes, now);
 }

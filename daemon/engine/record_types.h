@@ -23,6 +23,8 @@
  * sender; what lies beyond them is dropped and sent again. */
 #define OOO_MAX 64
 
+struct quota;
+
 enum tcp_timer {
     TIMER_REXMT,     /* RFC 6298 */
     TIMER_PERSIST,   /* zero-window probe, and the override of sender SWS avoidance */
@@ -33,6 +35,7 @@ enum tcp_timer {
     TIMER_REORDER,   /* RFC 8985 6.2: late, or lost? */
     TIMER_TLP,       /* RFC 8985 7: probe for a lost tail */
     TIMER_PACE,      /* the next segment may go */
+    TIMER_REASM,     /* drop what has waited behind a hole for too long */
     TIMER_COUNT,
 };
 

@@ -66,6 +66,7 @@ void reply_rst(struct tcp_engine *e, const struct arrival *a)
         r.seg.ack = seq_add(a->seg.seq, segment_space(&a->seg));
     }
     e->counters.out_rsts++;
+    e->counters.out_control++;
     reply_push(e, &r);
 }
 
@@ -87,6 +88,7 @@ void reply_rst_conn(struct tcp_conn *conn, usec_t now)
         r.seg.opt.tsecr = conn->ts.recent;
     }
     e->counters.out_rsts++;
+    e->counters.out_control++;
     reply_push(e, &r);
 }
 

@@ -41,6 +41,8 @@ static bool opening(const struct tcp_conn *conn)
     return conn->state == TCP_SYN_SENT || conn->state == TCP_SYN_RCVD;
 }
 
+#define FULL_ABORT_MS 30000u
+
 /* When to give up; USEC_NEVER: not at all. An orphan has nobody who would wait for ever. */
 static usec_t abort_after(const struct tcp_conn *conn)
 {
@@ -50,12 +52,16 @@ static usec_t abort_after(const struct tcp_conn *conn)
         msec = conn->engine->tun->ip_abort_linterval;
     if (!msec && conn->orphan)
         msec = conn->engine->tun->ip_abort_linterval;
+    /* illumos: a listener at its limit has no room for those that seem to be dead. */
+    if (quota_full(conn->quota))
+        msec = MIN(msec ? msec : UINT32_MAX, FULL_ABORT_MS);
     return msec ? usec_from_msec(msec) : USEC_NEVER;
 }
 
 static void give_up(struct tcp_conn *conn, usec_t now)
 {
     conn->engine->counters.tim_retrans_drop++;
+    conn->engine->counters.half_open_drop += conn->state == TCP_SYN_RCVD && conn->passive;
     if (conn->state != TCP_SYN_SENT)
         reply_rst_conn(conn, now);
     conn_kill(conn, CAUSE_TIMEOUT, conn->soft_error ? conn->soft_error : ETIMEDOUT, now);
@@ -99,10 +105,13 @@ void rto_fired(struct tcp_conn *conn, usec_t now)
     }
     conn->engine->counters.tim_retrans++;
     suspect_path(conn, waited);
-    if (opening(conn))
+    if (opening(conn)) {
         conn->syn_now = true;
-    else
+    } else {
+        pmtu_timeout(conn, now);
         loss_on_timeout(conn, now);
+        ecn_note_reduction(conn);
+    }
     if (conn->backoff < 32)
         conn->backoff++;
     rto_arm(conn, now);

@@ -11,6 +11,12 @@ static usec_t clamp_rto(const struct rtt *rtt, usec_t rto)
     return CLAMP(rto, rtt->rto_min, rtt->rto_max);
 }
 
+/* RFC 6298 2.3. */
+static void compute_rto(struct rtt *rtt)
+{
+    rtt->rto = clamp_rto(rtt, rtt->srtt + MAX(GRANULARITY, 4 * rtt->rttvar) + rtt->extra);
+}
+
 void rtt_init(struct rtt *rtt, usec_t initial, usec_t rto_min, usec_t rto_max, usec_t extra)
 {
     *rtt = (struct rtt){
@@ -30,6 +36,7 @@ void rtt_sample(struct rtt *rtt, usec_t sample)
 {
     sample = MAX(sample, (usec_t)1);
     rtt->latest = sample;
+    rtt->samples++;
     rtt->min_rtt = MIN(rtt->min_rtt, sample);
     if (!rtt->srtt) {
         rtt->srtt = sample;
@@ -40,7 +47,14 @@ void rtt_sample(struct rtt *rtt, usec_t sample)
         rtt->rttvar = (3 * rtt->rttvar + diff) / 4;
         rtt->srtt = MAX((7 * rtt->srtt + sample) / 8, (usec_t)1);
     }
-    rtt->rto = clamp_rto(rtt, rtt->srtt + MAX(GRANULARITY, 4 * rtt->rttvar) + rtt->extra);
+    compute_rto(rtt);
+}
+
+void rtt_seed(struct rtt *rtt, usec_t srtt, usec_t rttvar)
+{
+    rtt->srtt = srtt;
+    rtt->rttvar = rttvar;
+    compute_rto(rtt);
 }
 
 #define MIN_WINDOW (30 * USEC_PER_SEC)

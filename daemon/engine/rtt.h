@@ -15,6 +15,7 @@ struct rtt {
     usec_t latest;  /* the last sample */
     usec_t min_rtt; /* smallest sample, USEC_NEVER before the first */
     usec_t rto_min, rto_max, extra;
+    uint32_t samples;
 };
 
 /**
@@ -41,6 +42,8 @@ void rtt_sample(struct rtt *rtt, usec_t sample);
  * @since, @next:  start of the present half minute, 0 at first, and the smallest in it
  */
 void rtt_min_window(struct rtt *rtt, usec_t sample, usec_t *since, usec_t *next, usec_t now);
+/** rtt_seed() - what an earlier connection to the same peer measured, instead of a first sample */
+void rtt_seed(struct rtt *rtt, usec_t srtt, usec_t rttvar);
 
 /** rtt_forget() - drop SRTT and RTTVAR, keep the RTO: the path may have changed (6298 5.7 note) */
 void rtt_forget(struct rtt *rtt);

@@ -35,7 +35,7 @@ static void finish(struct tcp_conn *conn, const struct segment *seg, struct pack
         .dst = conn->flow.remote,
         .ifindex = conn->config.bound_ifindex ? conn->config.bound_ifindex : conn->flow.zone,
         .ttl = (uint8_t)(v4 ? conn->config.ttl : conn->config.hop_limit),
-        .tos = (uint8_t)(conn->config.tos & ~3u), /* the place of ECT: RFC 3168 6.1.2 */
+        .tos = (uint8_t)(conn->config.tos & ~(unsigned)ECN_MASK),
         .conn_id = conn->id,
         .seq = seg->seq,
         .seq_len = segment_space(seg),
@@ -47,12 +47,13 @@ static void finish(struct tcp_conn *conn, const struct segment *seg, struct pack
 
 static void set_ack(struct tcp_conn *conn, struct segment *seg)
 {
-    seg->flags |= TCP_ACK;
+    seg->flags |= TCP_ACK | ecn_ack_flags(conn);
     seg->ack = conn->rcv.nxt;
     seg->wnd = window_advertise(conn);
     if (conn->use_sack && (conn->ooo.count || conn->ooo.dup_due))
         seg->opt.sacks = reasm_sacks(conn, seg->opt.sack, tcp_options_max_sacks(&seg->opt));
     conn->ooo.dup_due = false; /* said once: RFC 2883 4 (1) */
+    urgent_put(conn, seg);
     delack_sent(conn);
 }
 
@@ -65,6 +66,7 @@ void segmentize_offers(struct tcp_conn *conn)
     conn->use_wscale = tun->wscale_always || big;
     conn->use_ts = tun->tstamp_always || (tun->tstamp_if_wscale && conn->use_wscale);
     conn->use_sack = tun->sack == TUN_ACTIVE;
+    conn->use_ecn = tun->ecn == TUN_ACTIVE;
     if (!conn->use_wscale)
         conn->rcv.wscale = 0;
 }
@@ -73,7 +75,7 @@ void segmentize_syn(struct tcp_conn *conn, usec_t now, struct packet *ret)
 {
     struct segment seg = new_segment(conn, conn->snd.iss);
 
-    seg.flags = TCP_SYN;
+    seg.flags = TCP_SYN | ecn_syn_flags(conn);
     seg.opt.has_mss = true;
     seg.opt.mss = mss_advertise(conn);
     seg.opt.has_sack_ok = conn->use_sack;

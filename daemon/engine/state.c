@@ -70,6 +70,7 @@ static void count_change(struct tcp_counters *c, enum tcp_state from, enum tcp_s
 static void became_established(struct tcp_conn *conn, usec_t now)
 {
     cc_start(conn);
+    dest_cache_ssthresh(conn, now);
     timer_stop(conn, TIMER_REXMT);
     conn->backoff = 0;
     conn->rexmt_since = 0;
@@ -96,6 +97,11 @@ void tcp_conn_set_state(struct tcp_conn *conn, enum tcp_state to, enum tcp_cause
     if (e->trace)
         e->trace(e->trace_ctx, &t);
 
+    if ((to == TCP_CLOSED && from >= TCP_ESTABLISHED && from != TCP_TIME_WAIT) ||
+        to == TCP_TIME_WAIT)
+        dest_cache_store(conn, now);
+    if (to == TCP_CLOSED || to == TCP_TIME_WAIT)
+        quota_release(conn);
     if (to == TCP_ESTABLISHED)
         became_established(conn, now);
     else if (to == TCP_TIME_WAIT)

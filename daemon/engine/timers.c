@@ -143,6 +143,9 @@ static void fire(struct tcp_conn *conn, enum tcp_timer which, usec_t now)
     case TIMER_PACE:
         conn_wants_output(conn);
         break;
+    case TIMER_REASM:
+        reasm_timeout(conn, now);
+        break;
     case TIMER_SHRINK:
     case TIMER_COUNT:
         shrink(conn, now);

@@ -75,12 +75,21 @@ static void seed_derive(const uint8_t seed[32], uint64_t room, uint8_t ret[32])
 
 enum seed_room { SEED_ENGINE = 0x1000, SEED_SOCK };
 
+static uint32_t memory_mb(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+    return pages > 0 && size > 0 ? (uint32_t)MIN((uint64_t)pages * (uint64_t)size >> 20, UINT32_MAX)
+                                 : 0;
+}
+
 static int build_engine(struct daemon *d, usec_t now)
 {
     const struct state_global *global = state_global(d->state);
     struct tcp_engine_init init = {
         .tun = &d->tun,
         .mem = state_ring_mem(d->state),
+        .memory_mb = memory_mb(),
         .first_id = global->next_id,
         .now = now,
     };

@@ -14,6 +14,7 @@
 
 #include "netio/internal.h"
 #include "wire/checksum.h"
+#include "wire/tcp_header.h"
 
 #define CHECKSUM_AT 16
 
@@ -34,6 +35,7 @@ static void put_frame(struct send_slot *slot, const struct route *route, const u
     uint16_t proto = htons(v4 ? ETH_P_IP : ETH_P_IPV6), sum;
     uint8_t *tcp;
     size_t len;
+    uint8_t gso = v4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
 
     memcpy(slot->head, hw, ETHER_ADDR_LEN);
     memcpy(slot->head + ETHER_ADDR_LEN, route->hw, ETHER_ADDR_LEN);
@@ -43,10 +45,12 @@ static void put_frame(struct send_slot *slot, const struct route *route, const u
         checksum_pseudo(&pkt->src, &pkt->dst, IPPROTO_TCP, pkt->hdr_len + pkt->payload_len));
     memcpy(tcp + CHECKSUM_AT, &sum, sizeof(sum));
 
+    if (pkt->hdr[TCP_HDR_FLAGS_AT] & TCP_CWR)
+        gso |= VIRTIO_NET_HDR_GSO_ECN; /* CWR is for the first segment alone */
     /* Fields are in the host's byte order (virtio 1.0 5.1.6.1: legacy interface). */
     slot->vnet = (struct virtio_net_hdr){
         .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-        .gso_type = v4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6,
+        .gso_type = gso,
         .hdr_len = (uint16_t)len,
         .gso_size = pkt->gso_size,
         .csum_start = (uint16_t)(tcp - slot->head),

@@ -283,6 +283,11 @@ bool sock_linger(const struct sock *s, uint32_t *ret_sec)
     return s->opts.linger_on;
 }
 
+bool sock_oob_inline(const struct sock *s)
+{
+    return s->opts.oobinline;
+}
+
 void sock_usage(const struct sock_table *t, struct sock_usage *ret)
 {
     *ret = t->usage;

@@ -179,6 +179,26 @@ static int get_bindtodevice(struct opt_call *call, void *ret, uint32_t *len)
     return 0;
 }
 
+/* IP_BOUND_IF, IPV6_BOUND_IF: the same by number; 0 takes it back. A device there is not: ENXIO. */
+static int set_bound_if(struct opt_call *call, int64_t ifindex)
+{
+    const struct sock_world *world = &call->s->table->world;
+    char name[IF_NAMESIZE];
+
+    if (ifindex && (!world->ifname || world->ifname(world->ctx, (uint32_t)ifindex, name) < 0))
+        return -ENXIO;
+    call->config->bound_ifindex = (uint32_t)ifindex;
+    return reroute(call);
+}
+
+static int get_bound_if(struct opt_call *call, int64_t *ret)
+{
+    *ret = call->config->bound_ifindex;
+    return 0;
+}
+
+const struct opt_code opt_code_bound_if = { .set = set_bound_if, .get = get_bound_if };
+
 const struct opt_code opt_code_bindtodevice = {
     .set_bytes = set_bindtodevice,
     .get_bytes = get_bindtodevice,

@@ -12,6 +12,7 @@ struct sock_opts {
     uint32_t v6only;     /* IPV6_V6ONLY */
     uint32_t linger_on;  /* SO_LINGER */
     uint32_t linger_sec;
+    uint32_t oobinline;  /* SO_OOBINLINE: obeyed by the descriptor, remembered for those accepted */
 };
 
 #endif

@@ -201,6 +201,9 @@ uint32_t sock_backlog(const struct sock *s);
 /** sock_linger() - SO_LINGER: returns whether it is on, and its seconds */
 bool sock_linger(const struct sock *s, uint32_t *ret_sec);
 
+/** sock_oob_inline() - SO_OOBINLINE: the program's descriptor is to be set so */
+bool sock_oob_inline(const struct sock *s);
+
 /* ---- readiness: what stream has to do next ------------------------------------------------ */
 
 enum sock_ready {

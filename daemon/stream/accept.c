@@ -82,7 +82,7 @@ static int take_one(struct stream *st, struct entry *l, usec_t now)
     struct accept_slot *slot = slot_at(q, q->count);
     struct entry *child;
     struct sock *s;
-    int pair[2], r;
+    int pair[2], one = 1, r;
 
     r = pair_make(sock_family(l->sock), pair);
     if (r < 0)
@@ -98,6 +98,8 @@ static int take_one(struct stream *st, struct entry *l, usec_t now)
         close(pair[1]);
         return r;
     }
+    if (sock_oob_inline(l->sock))
+        setsockopt(pair[1], SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
     child->phase = ENTRY_OPEN;
     child->sentinel = true;
     child->parent_id = l->id;

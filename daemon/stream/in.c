@@ -10,6 +10,10 @@
  * known one and takes n - 2 new ones; MSG_PEEK takes the last, which is then the
  * known one. The recv is an entry of the move log, the peek needs none: a worker
  * that comes after looks at the same byte again.
+ *
+ * Urgent bytes: SO_OOBINLINE is on at our end, a recv stops before the mark, and a
+ * peek leaves it where it is. So the byte at the mark is always the one peeked at, and
+ * SIOCATMARK says so: asked afterwards, it is about the very byte that was seen.
  */
 #include <errno.h>
 #include <linux/sockios.h>
@@ -73,6 +77,13 @@ static bool peek(struct entry *e, const struct iovec space[2], uint32_t got)
     return recv(e->fd, iov[0].iov_base, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
+static bool at_mark(const struct entry *e)
+{
+    int mark = 0;
+
+    return ioctl(e->fd, SIOCATMARK, &mark) == 0 && mark;
+}
+
 /* At most @want new bytes, of which one stays unread. Returns them; 0: no room; -errno. */
 static int take_and_peek(struct stream *st, struct entry *e, struct tcp_conn *conn, uint32_t want,
                          usec_t now)
@@ -83,7 +94,7 @@ static int take_and_peek(struct stream *st, struct entry *e, struct tcp_conn *co
 
     if (m == 0)
         return 0;
-    if (e->sentinel || m > 1) {
+    if (e->sentinel) {
         got = take(st, e, space, m - 1);
         if (got < 0)
             return got;
@@ -94,7 +105,7 @@ static int take_and_peek(struct stream *st, struct entry *e, struct tcp_conn *co
     }
     if (got == 0)
         return -EAGAIN;
-    tcp_conn_tx_commit(conn, (uint32_t)got, false, now);
+    tcp_conn_tx_commit(conn, (uint32_t)got, e->sentinel && at_mark(e), now);
     e->in_bytes += (uint32_t)got;
     return got;
 }

@@ -7,6 +7,9 @@
  * HIDDEN_MAX or half of the receive buffer. Nor more truesize than a quarter of our
  * send buffer: below that the kernel wakes us for every read of the program, so the
  * window opens as the program reads and not later.
+ *
+ * The peer's urgent byte goes out by MSG_OOB, so SIGURG, POLLPRI, SIOCATMARK and
+ * SO_OOBINLINE are the kernel's own. A mark whose byte has not come yet cannot be said.
  */
 #include <errno.h>
 #include <linux/sockios.h>
@@ -82,15 +85,17 @@ static uint32_t piece(const struct stream *st, const struct entry *e, uint32_t r
 }
 
 /* One logged write of @n bytes of the ring; returns them, or -errno. */
-static int give(struct stream *st, struct entry *e, const struct iovec ring[2], uint32_t n)
+static int give(struct stream *st, struct entry *e, const struct iovec ring[2], uint32_t n,
+                bool urgent)
 {
     struct state_move *mv = state_move_begin(st->state, STATE_MOVE_OUT, e->id, e->out_bytes);
     uint32_t first = MIN((uint32_t)ring[0].iov_len, n);
+    int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (urgent ? MSG_OOB : 0);
 
     mv->iov[0] = (struct iovec){ ring[0].iov_base, first };
     mv->iov[1] = (struct iovec){ ring[1].iov_base, n - first };
     mv->msg.msg_hdr = (struct msghdr){ .msg_iov = mv->iov, .msg_iovlen = n > first ? 2 : 1 };
-    if (sendmmsg(e->fd, &mv->msg, 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+    if (sendmmsg(e->fd, &mv->msg, 1, flags) != 1)
         return -errno;
     return (int)mv->msg.msg_len;
 }
@@ -116,6 +121,17 @@ static uint32_t hidden_limit(const struct tcp_conn *conn)
     return CLAMP(info.rcv_buf / 2, 1u, HIDDEN_MAX);
 }
 
+/* The urgent byte goes alone; what is before it goes before. Returns true if it is its turn. */
+static bool cut_at_mark(const struct tcp_conn *conn, uint32_t *n)
+{
+    uint32_t before;
+
+    if (!tcp_conn_rx_urgent(conn, &before))
+        return false;
+    *n = MIN(*n, MAX(before, 1u));
+    return before == 0;
+}
+
 /* Returns true if bytes are left that wait for the program. */
 static bool move_bytes(struct stream *st, struct entry *e, struct tcp_conn *conn, usec_t now)
 {
@@ -127,6 +143,7 @@ static bool move_bytes(struct stream *st, struct entry *e, struct tcp_conn *conn
     limit = hidden_limit(conn);
     for (; ready > 0; ready = tcp_conn_rx_peek(conn, ring)) {
         uint32_t n = piece(st, e, ready, limit);
+        bool urgent = cut_at_mark(conn, &n);
         int sent;
 
         if (state_move_full(st->state)) {
@@ -139,7 +156,7 @@ static bool move_bytes(struct stream *st, struct entry *e, struct tcp_conn *conn
         }
         if (n == 0 || hidden_reserve(&e->hidden) < 0)
             return true;
-        sent = give(st, e, ring, n);
+        sent = give(st, e, ring, n, urgent);
         if (sent == -EPIPE)
             e->deaf = true;
         else if (sent <= 0)

@@ -26,6 +26,15 @@ enum packet_csum {
     PACKET_CSUM_VERIFIED, /* the kernel has verified it */
 };
 
+/* The low two bits of `tos`: RFC 3168 5. */
+enum ecn {
+    ECN_NOT_ECT = 0,
+    ECN_ECT1 = 1,
+    ECN_ECT0 = 2,
+    ECN_CE = 3,
+    ECN_MASK = 3,
+};
+
 enum packet_flag {
     PACKET_SUPER = 1 << 0,    /* out: longer than the MTU; to be cut at gso_size */
     PACKET_PROGRESS = 1 << 1, /* out: the peer answers; confirm its neighbour entry */

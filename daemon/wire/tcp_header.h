@@ -21,6 +21,7 @@ enum tcp_flag {
     TCP_CWR = 0x80,
 };
 
+#define TCP_HDR_FLAGS_AT 13 /* octet of the flags */
 #define TCP_MAX_SACKS  4
 #define TCP_MAX_WSCALE 14 /* RFC 7323 2.3 */
 

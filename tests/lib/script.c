@@ -148,6 +148,7 @@ void script_start(struct script *s)
     struct tcp_engine_init init = {
         .tun = &s->tun,
         .mem = { counted_alloc, counted_free, s },
+        .memory_mb = s->memory_mb,
         .first_id = 1,
         .now = s->now,
     };

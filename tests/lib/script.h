@@ -142,6 +142,8 @@ struct script {
     struct packet last_packet; /* as it was fetched, for tcp_engine_unsent() */
     struct sent *queue;
     unsigned queued, taken;
+    uint8_t inject_tos;  /* of the next injected segment */
+    uint32_t memory_mb;  /* what the engine is told of the host, before script_start() */
     bool leave_backlog;  /* accepted connections stay in the listener's queue */
     bool withhold_path;  /* PATH events are not answered */
     bool out_of_memory;  /* rings cannot be had */

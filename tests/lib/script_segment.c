@@ -58,6 +58,8 @@ void script_format_sent(const struct sent *p, char *buf, size_t size)
     put_flags(&t, p->seg.flags);
     put(&t, " seq %lld len %u ack %lld wnd %u", (long long)p->seq, p->seg.len, (long long)p->ack,
         p->wnd_bytes);
+    if (p->tos)
+        put(&t, " tos %u", p->tos);
     if (p->seg.flags & TCP_URG)
         put(&t, " up %u", p->seg.up);
     if (o->has_mss)
@@ -92,6 +94,7 @@ void script_format_spec(const struct seg_spec *spec, char *buf, size_t size)
     put_field(&t, "sack_ok", spec->sack_ok);
     put_field(&t, "tsval", spec->tsval);
     put_field(&t, "tsecr", spec->tsecr);
+    put_field(&t, "tos", spec->tos);
     if (spec->has_sack < 0)
         put(&t, " no-sack");
     for (int i = 0; spec->has_sack > 0 && i < 8 && (spec->sack[i] || spec->sack[i + 1]); i += 2)
@@ -328,7 +331,7 @@ void script_receive(struct script *s, const uint8_t *seg, size_t len, enum packe
 {
     struct flow f = script_flow(s, s->p);
     struct packet pkt = { .src = f.remote, .dst = f.local, .ifindex = 2, .ttl = 64,
-                          .csum = (uint8_t)csum, .seg_len = len };
+                          .tos = s->inject_tos, .csum = (uint8_t)csum, .seg_len = len };
     uint8_t *exact = malloc(len ? len : 1); /* so that a read beyond the end is seen */
 
     if (!exact)
@@ -364,7 +367,9 @@ void script_inject(struct script *s, const struct seg_spec *spec)
         seq <= (spec->flags & SYN ? p->snd_nxt : p->right_edge))
         p->snd_nxt = MAX(p->snd_nxt, seq + space);
     note_injected(s, spec, len);
+    s->inject_tos = (uint8_t)or_else(spec->tos, 0);
     script_receive(s, buf, len, PACKET_CSUM_VERIFY);
+    s->inject_tos = 0;
 }
 
 void peer_sends(struct script *s, int64_t n)

@@ -152,7 +152,21 @@ static void old_data_are_acknowledged_again(void **state)
     app_reads(s, 0);
 }
 
+/* RFC 9293 3.1, MUST-1. */
+static void a_window_above_32767_is_no_negative_number(void **state)
+{
+    struct script *s = established(state);
+
+    grow_cwnd(s, 50);
+    forget_output(s);
+    inject(s, SEG(ACK, .wnd = 40000));
+    app_writes(s, 45000);
+    assert_int_equal(info(s).flight, 40000);
+    assert_int_equal(info(s).snd_wnd, 40000);
+}
+
 static const struct CMUnitTest tests[] = {
+    SCENARIO(a_window_above_32767_is_no_negative_number),
     SCENARIO(an_empty_segment_at_a_closed_window_is_accepted),
     SCENARIO(an_empty_segment_beyond_a_closed_window_is_not),
     SCENARIO(an_empty_segment_in_the_window_is_accepted),

@@ -122,7 +122,17 @@ static void a_reset_connection_stays_silent_to_resets(void **state)
     expect_closed(s, ECONNRESET);
 }
 
+/* RFC 9293 3.5.3, SHLD-2. */
+static void a_rst_may_carry_data(void **state)
+{
+    struct script *s = established(state);
+
+    inject(s, SEG(RST | ACK, .seq = 1, .len = 20, .garbage = true));
+    expect_closed(s, ECONNRESET);
+}
+
 static const struct CMUnitTest tests[] = {
+    SCENARIO(a_rst_may_carry_data),
     SCENARIO(a_syn_to_a_closed_port_is_reset),
     SCENARIO(the_reset_counts_data_syn_and_fin),
     SCENARIO(an_ack_to_a_closed_port_is_reset_at_its_ack),

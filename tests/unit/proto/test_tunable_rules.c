@@ -289,6 +289,9 @@ static void ndd_lists_the_three_names_in_their_order(void **state)
                                         "tcp_extra_priv_ports_del",
                                         "tcp_extra_priv_ports",
                                         "tcp_1948_phrase",
+                                        "tcp_listener_limit_conf",
+                                        "tcp_listener_limit_conf_add",
+                                        "tcp_listener_limit_conf_del",
                                         "tcp_iss_incr",
                                         "tcp_abc"};
     struct tunable_ndd ndd;
@@ -305,9 +308,48 @@ static void ndd_lists_the_three_names_in_their_order(void **state)
     assert_int_equal(tunable_ndd_at(1000, &ndd), -ENOENT);
 }
 
+/* illumos: an entry is replaced or appended; what is no entry is EINVAL. */
+static void listener_limits_are_edited_by_two_other_names(void **state)
+{
+    static const char *const junk[] = { "", ":", "80", "80:", "0:1", "80:0", "65536:1", ":3",
+                                        "80:1:2", "80:-1", "80:x", "80: 1", "80:4294967296" };
+    const struct tunable_info *conf = tunable_find("_listener_limit_conf");
+    const struct tunable_info *add = tunable_find("_listener_limit_conf_add");
+    const struct tunable_info *del = tunable_find("_listener_limit_conf_del");
+    struct tunables *tun = *state;
+    char text[TUNABLE_TEXT_MAX];
+
+    assert_int_equal(tunable_get_text(tun, conf, text, sizeof(text)), 0);
+    assert_string_equal(text, "");
+    assert_int_equal(tunable_set_text(tun, add, "80:4"), 0);
+    assert_int_equal(tunable_set_text(tun, add, "25:8"), 0);
+    assert_int_equal(tunable_set_text(tun, add, "80:2"), 0);
+    assert_int_equal(tunable_get_text(tun, conf, text, sizeof(text)), 0);
+    assert_string_equal(text, "80:2,25:8");
+    assert_int_equal(tunable_set_text(tun, del, "443"), -ESRCH);
+    assert_int_equal(tunable_set_text(tun, del, "80"), 0);
+    assert_int_equal(tunable_get_text(tun, conf, text, sizeof(text)), 0);
+    assert_string_equal(text, "25:8");
+
+    for (size_t i = 0; i < sizeof(junk) / sizeof(junk[0]); i++)
+        assert_int_equal(tunable_set_text(tun, add, junk[i]), -EINVAL);
+    assert_int_equal(tunable_set_text(tun, del, "0"), -EINVAL);
+    assert_int_equal(tunable_set_text(tun, del, "25:8"), -EINVAL);
+    assert_int_equal(tunable_set_text(tun, conf, "80:1"), -EPERM);
+    assert_int_equal(tunable_get_text(tun, add, text, sizeof(text)), -EPERM);
+    assert_int_equal(tunable_reset(tun, conf), -EOPNOTSUPP);
+    for (uint32_t port = 10000; tun->listener_limit_conf.count < TUN_LIST_MAX; port++) {
+        snprintf(text, sizeof(text), "%u:4294967295", port);
+        assert_int_equal(tunable_set_text(tun, add, text), 0);
+    }
+    assert_int_equal(tunable_set_text(tun, add, "999:1"), -EOVERFLOW);
+    assert_int_equal(tunable_get_text(tun, conf, text, sizeof(text)), 0); /* there is room for all */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(listener_limits_are_edited_by_two_other_names, setup),
         cmocka_unit_test_setup(enum_is_words_for_ipadm_and_digits_for_ndd, setup),
         cmocka_unit_test_setup(congestion_control_takes_aliases_and_shows_its_own_name, setup),
         cmocka_unit_test_setup(old_spellings_are_accepted, setup),

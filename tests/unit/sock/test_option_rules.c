@@ -18,6 +18,8 @@
 #define RTO_MIN    0x101a
 #define RTO_MAX    0x101b
 
+#define BOUND_IF 0x1041 /* of IPPROTO_IP and IPPROTO_IPV6 */
+
 static void settings_reach_a_living_connection_at_once(void **state)
 {
     struct rig *r = *state;
@@ -171,6 +173,31 @@ static void connection_that_changes_its_device_changes_its_way(void **state)
     assert_int_equal(bind_device(s, "eth0", 5), 0);
     assert_int_equal(sock_conn(s)->config.bound_ifindex, 2);
     assert_int_equal(sock_conn(s)->paths, 1);
+}
+
+/* illumos: by its number, and the two names are of one thing. */
+static void device_is_bound_by_its_number_too(void **state)
+{
+    struct rig *r = *state;
+    struct sock *s = new_sock(r, AF_INET);
+    char name[20] = "";
+    uint32_t len = sizeof(name);
+
+    assert_int_equal(get_int(s, IPPROTO_IP, BOUND_IF), 0);
+    assert_int_equal(set_int(s, IPPROTO_IP, BOUND_IF, 77), -ENXIO);
+    assert_int_equal(set_int(s, IPPROTO_IP, BOUND_IF, -1), -EINVAL);
+    assert_int_equal(set_int(s, IPPROTO_IP, BOUND_IF, 2), 0);
+    assert_int_equal(get_int(s, IPPROTO_IP, BOUND_IF), 2);
+    assert_int_equal(sock_getopt(s, SOL_SOCKET, SO_BINDTODEVICE, name, &len, NOW), 0);
+    assert_string_equal(name, "eth0");
+    assert_int_equal(connect_to(s, PEER4, 80), -EINPROGRESS);
+    assert_int_equal(r->route_ifindex, 2);
+    assert_int_equal(set_int(s, IPPROTO_IP, BOUND_IF, 0), 0);
+    assert_int_equal(sock_conn(s)->config.bound_ifindex, 0);
+
+    s = new_sock(r, AF_INET6);
+    assert_int_equal(set_int(s, IPPROTO_IPV6, BOUND_IF, 2), 0);
+    assert_int_equal(get_int(s, IPPROTO_IPV6, BOUND_IF), 2);
 }
 
 /* ---- IPPROTO_TCP ----------------------------------------------------------------- */
@@ -403,6 +430,7 @@ int main(void)
         rig_test(what_a_socket_is),
         rig_test(device_is_set_read_and_cleared),
         rig_test(connection_that_changes_its_device_changes_its_way),
+        rig_test(device_is_bound_by_its_number_too),
         rig_test(keepcnt_and_keepintvl_are_coupled),
         rig_test(keepidle_is_the_threshold_in_seconds),
         rig_test(rto_bounds_keep_their_order),

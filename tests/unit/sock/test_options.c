@@ -163,6 +163,8 @@ static const struct {
     int result;
     int64_t get;
 } exceptions[] = {
+    { "IP_BOUND_IF", INT32_MAX, -ENXIO, 0 }, /* there is no such device */
+    { "IPV6_BOUND_IF", INT32_MAX, -ENXIO, 0 },
     { "TCP_MAXSEG", 0, 0, 536 },         { "IP_TTL", -1, 0, 64 },
     { "IPV6_UNICAST_HOPS", -1, 0, 60 },  { "IP_TOS", -1, 0, 0 },
     { "IP_TOS", 255, 0, 252 },           { "IPV6_TCLASS", -1, 0, 0 },

@@ -68,6 +68,11 @@ int sock_error(struct sock *s)
     return error;
 }
 
+bool sock_oob_inline(const struct sock *s)
+{
+    return s->oob_inline;
+}
+
 uint32_t sock_queued(const struct sock *s)
 {
     return s->queued;
@@ -108,6 +113,18 @@ void tcp_conn_tx_commit(struct tcp_conn *conn, uint32_t len, bool urgent, usec_t
 {
     assert_true(len <= ring_free_bytes(&conn->tx));
     conn->tx.tail += len;
+    if (urgent) {
+        conn->tx_urgent = conn->tx.tail;
+        conn->tx_marks++;
+    }
+}
+
+bool tcp_conn_rx_urgent(const struct tcp_conn *conn, uint32_t *ret_offset)
+{
+    if (!conn->rx_urgent || conn->rx_mark < conn->rx.head)
+        return false;
+    *ret_offset = (uint32_t)(conn->rx_mark - conn->rx.head);
+    return true;
 }
 
 uint32_t tcp_conn_rx_peek(struct tcp_conn *conn, struct iovec iov[2])
@@ -269,6 +286,12 @@ uint32_t peer_takes(struct sock *s, void *buf, uint32_t size)
     ring_read(&s->conn.tx, s->conn.tx.head, buf, n);
     s->conn.tx.head += n;
     return n;
+}
+
+void peer_marks(struct sock *s, uint32_t ahead)
+{
+    s->conn.rx_urgent = true;
+    s->conn.rx_mark = s->conn.rx.tail + ahead;
 }
 
 unsigned program_poll(int fd)

@@ -19,6 +19,10 @@ struct tcp_conn {
     uint32_t rcv_buf;
     uint32_t hidden, hidden_peak;
     uint64_t released;
+    uint64_t tx_urgent; /* stream position behind the last urgent byte of the program; 0: none */
+    unsigned tx_marks;  /* how many were told */
+    bool rx_urgent;     /* a byte of the peer's is urgent */
+    uint64_t rx_mark;   /* its position */
 };
 
 struct sock {
@@ -34,6 +38,7 @@ struct sock {
     struct sock *queue[64]; /* of a listener */
     unsigned queued;
     uint16_t peer_port;
+    bool oob_inline;
 };
 
 #define FAKE_SOCKS 128
@@ -71,6 +76,9 @@ void tell(struct world *w, struct sock *s, unsigned what);
 uint32_t peer_sends(struct sock *s, const void *data, uint32_t len);
 /** peer_takes() - the send ring is emptied into @buf; returns the number of bytes */
 uint32_t peer_takes(struct sock *s, void *buf, uint32_t size);
+
+/** peer_marks() - the byte @ahead of what has arrived so far is urgent; 0: the next */
+void peer_marks(struct sock *s, uint32_t ahead);
 
 /** program_poll() - what poll() says of a descriptor, POLLRDHUP included */
 unsigned program_poll(int fd);

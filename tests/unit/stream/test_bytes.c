@@ -361,21 +361,6 @@ static void descriptors_sent_as_data_are_not_taken(void **state)
     close(fd);
 }
 
-static void urgent_bytes_from_the_program_are_ordinary_for_now(void **state)
-{
-    struct world *w = *state;
-    struct sock *s = fake_sock(w, true);
-    int fd = connected(w, s);
-
-    assert_int_equal(send(fd, "ab", 2, 0), 2);
-    assert_int_equal(send(fd, "!", 1, MSG_OOB), 1);
-    assert_int_equal(send(fd, "cd", 2, 0), 2);
-    turn(w);
-    assert_int_equal(peer_takes(s, buf, sizeof(buf)), 5);
-    assert_memory_equal(buf, "ab!cd", 5);
-    close(fd);
-}
-
 static void what_a_send_costs_is_what_the_kernel_counts(void **state)
 {
     static struct hidden_costs c;
@@ -413,7 +398,6 @@ int main(void)
         TEST(one_descriptor_does_not_keep_others_waiting),
         TEST(a_full_move_log_ends_the_wake_up_and_nothing_is_lost),
         TEST(descriptors_sent_as_data_are_not_taken),
-        TEST(urgent_bytes_from_the_program_are_ordinary_for_now),
         cmocka_unit_test(what_a_send_costs_is_what_the_kernel_counts),
     };
 
