@@ -96,6 +96,49 @@ static void a_lost_retransmission_is_sent_again_in_a_round_trip(void **state)
     assert_int_equal(tcp_engine_counters(s->e)->tim_retrans, 0);
 }
 
+/* Behind a hole that was sent again lies another one, older than what was delivered. */
+static void a_hole_behind_a_retransmission_is_found(void **state)
+{
+    struct script *s = flight(state, 8);
+
+    inject(s, SEG(ACK, .ack = 1, SACKED(1001, 4001)));
+    expect(s, SEG(ACK, .seq = 1, .len = 1000));
+    assert_int_equal(info(s).lost, 1000);
+    advance(s, MS(5));
+    inject(s, SEG(ACK, .ack = 1, SACKED(5001, 6001, 1001, 4001)));
+    assert_int_equal(info(s).lost, 2000);
+}
+
+/*
+ * The queue has grown to twice the smallest round trip. A D-SACKed retransmission that
+ * is answered sooner than that was not answered: nothing sent before it seems lost.
+ */
+static void the_queue_counts_in_what_is_too_early(void **state)
+{
+    struct script *s = script(state);
+
+    s->tun.slow_start_initial = 16;
+    s->tun.pacing = 0;
+    opens_far(s, OFFER_PLAIN, RTT);
+    for (int i = 0; i < 12; i++) { /* SRTT goes towards 300 ms */
+        app_writes(s, 1000);
+        advance(s, MS(300));
+        peer_acks(s, s->p->rcv_nxt);
+    }
+    app_writes(s, 8000);
+    forget_output(s);
+    advance(s, MS(300));
+    inject(s, SEG(ACK, .ack = 12001, SACKED(14001, 18001)));
+    advance(s, MS(1));
+    inject(s, SEG(ACK, .ack = 12001, SACKED(14001, 20001)));
+    assert_int_equal(info(s).lost, 2000);
+    assert_int_equal(info(s).retrans, 2000);
+    forget_output(s);
+    advance(s, MS(120));
+    inject(s, SEG(ACK, .ack = 12001, SACKED(13001, 20001)));
+    assert_int_equal(forget_output(s), 0); /* the first one's answer is not due */
+}
+
 /* 6.2 step 2: an ACK too early for the retransmission is that of the original. */
 static void an_early_ack_of_a_retransmission_proves_nothing(void **state)
 {
@@ -170,6 +213,8 @@ static const struct CMUnitTest tests[] = {
     SCENARIO(a_late_segment_is_not_sent_again),
     SCENARIO(a_path_that_reorders_is_given_time),
     SCENARIO(a_lost_retransmission_is_sent_again_in_a_round_trip),
+    SCENARIO(a_hole_behind_a_retransmission_is_found),
+    SCENARIO(the_queue_counts_in_what_is_too_early),
     SCENARIO(an_early_ack_of_a_retransmission_proves_nothing),
     SCENARIO(a_batched_ack_says_as_much),
     SCENARIO(the_order_of_blocks_is_not_that_of_arrival),
