@@ -22,9 +22,9 @@
 #define PROGRAM_SNDBUF_HELD 4608       /* the kernel's minimum: cheap to fill */
 #define PROGRAM_SNDBUF_CONNECT 212992  /* filled while connecting, so not as large as it could be */
 #define PROGRAM_SNDBUF_ACCEPTED 524288 /* the knee of the throughput curve */
-#define OUR_SNDBUF 655360              /* 4 x what HIDDEN_MAX costs: each read is an event */
+#define OUR_SNDBUF 1310720             /* 4 x what HIDDEN_MAX costs: each read is an event */
 
-#define HIDDEN_MAX 131072u
+#define HIDDEN_MAX 262144u /* rides out one late wake-up across cores */
 #define IN_BUDGET 262144u      /* bytes of one descriptor in one wake-up: half of what it may hold */
 #define ACCEPT_IN_FLIGHT 16u  /* messages in a listening descriptor */
 #define EVENTS_MAX 128        /* epoll events in one wake-up */
