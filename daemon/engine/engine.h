@@ -373,7 +373,7 @@ struct tcp_conn *tcp_engine_find(struct tcp_engine *e, uint64_t id);
 
 const struct tcp_counters *tcp_engine_counters(const struct tcp_engine *e);
 
-/** tcp_engine_tcp_next_id() - take an id from the one allocator (sock uses it too) */
+/** tcp_engine_take_id() - take an id from the one allocator (sock uses it too) */
 uint64_t tcp_engine_take_id(struct tcp_engine *e);
 
 /* What the engine tells a tracer, as it happens. The hook must not call back. */

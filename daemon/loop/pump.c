@@ -107,12 +107,9 @@ static void hand_over_ready(struct daemon *d, usec_t now)
     unsigned what;
 
     while ((s = sock_next_ready(d->socks, &what))) {
-        const uint64_t id = sock_id(s);
-
         if (d->ending)
             continue;
         stream_ready(d->stream, s, what, now);
-        rpc_on_ready(d->rpc, id, what);
         /* Bytes that waited in the descriptor announce themselves only once. */
         if (what & (SOCK_READY_WRITE | SOCK_READY_CONNECTED))
             loop_wake_now(d->loop, DUE_STREAM);

@@ -173,11 +173,6 @@ void rpc_flush(struct rpc *r)
         session_send(r, LIST_ENTRY(n, struct session, on_out));
 }
 
-void rpc_on_ready(struct rpc *r, uint64_t sock_id, unsigned what)
-{
-    /* Whatever happened, the bytes that a CloseRequest waits for may be gone: rpc_flush() looks. */
-}
-
 usec_t rpc_deadline(const struct rpc *r)
 {
     usec_t first = list_empty(&r->parked) ? USEC_NEVER : r->retry_at;

@@ -37,10 +37,7 @@ int rpc_epoll_fd(const struct rpc *r);
 /** rpc_input() - accept sessions, read and carry out at most @budget requests; true: more wait */
 bool rpc_input(struct rpc *r, unsigned budget, usec_t now);
 
-/** rpc_on_ready() - a socket is drained or dead: answer a CloseRequest that waits for it */
-void rpc_on_ready(struct rpc *r, uint64_t sock_id, unsigned what);
-
-/** rpc_flush() - after the commit: replies leave */
+/** rpc_flush() - after the commit: replies leave, also those to a CloseRequest that is due now */
 void rpc_flush(struct rpc *r);
 
 /** rpc_deadline(), rpc_advance() - lingering closes that time out */

@@ -109,7 +109,7 @@ int stream_last_error(struct stream *st, int fd);
 /**
  * stream_input() - move bytes from descriptors into send rings, within a budget
  *
- * At most 64 KB per descriptor, round robin. Returns true if some remains.
+ * At most 256 KB per descriptor, round robin. Returns true if some remains.
  */
 bool stream_input(struct stream *st, usec_t now);
 

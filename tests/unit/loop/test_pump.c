@@ -109,18 +109,8 @@ struct sock *sock_next_ready(struct sock_table *t, unsigned *ret_what)
     return (struct sock *)&w;
 }
 
-uint64_t sock_id(const struct sock *s)
-{
-    return 9;
-}
-
 void stream_ready(struct stream *st, struct sock *s, unsigned what, usec_t now)
 {
-}
-
-void rpc_on_ready(struct rpc *r, uint64_t sock_id, unsigned what)
-{
-    assert_int_equal(sock_id, 9);
 }
 
 void state_commit(struct state *s, struct tcp_engine *e, struct sock_table *t)
